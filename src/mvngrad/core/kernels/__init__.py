@@ -1,0 +1,1 @@
+"""Compiled loops; each names the NumPy function that specifies it. Importing this loads nothing."""

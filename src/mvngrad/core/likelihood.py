@@ -1,0 +1,109 @@
+"""THE formula: minus the log-likelihood of N(μ, S), and its gradients. Written once, here.
+
+Complete data enter only through n = Σwᵢ and A = Σ wᵢ(xᵢ−μ)(xᵢ−μ)ᵀ = C + n(m−μ)(m−μ)ᵀ, with m
+the weighted mean and C the scatter about it. With S = LLᵀ (L any square root),
+
+    r = L⁻¹(m − μ)                                whitened residual of the mean
+    K = L⁻¹AL⁻ᵀ/n = L⁻¹CL⁻ᵀ/n + rrᵀ               whitened scatter
+    J = ½ n [ d log 2π + log|S| + tr K ]          Rennie 2006, eqs. 1–4
+    ∂J/∂μ = −n S⁻¹(m − μ) = −n L⁻ᵀr               eq. 9, halved
+    ∂J/∂S = G = ½ (nS⁻¹ − S⁻¹AS⁻¹) = L⁻ᵀ[½n(I − K)]L⁻¹
+    ∂J/∂Λ = 2GΛ                                   eqs. 7 and 14, halved and summed
+
+and for square Λ, ∂J/∂Λ = nΛ⁻ᵀ(I − K) with K whitened by Λ: **the gradient vanishes exactly
+when the whitened data have identity scatter**.
+
+G is symmetric, entries of S taken as independent. It is handed on as a ``Score``, never as a
+dense matrix: from L⁻ᵀ[½n(I − K)]L⁻¹ a product G·B loses √cond(S), from a dense G it loses
+cond(S). ``docs/derivation.md`` walks from the note's equations to these lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, pi
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from mvngrad.core.operators import Covariance
+from mvngrad.core.ops import Array
+
+LOG_2PI = log(2.0 * pi)
+
+
+class Statistics(Protocol):
+    """What complete data are to the formula: n, m and C, in the coordinates of μ and S."""
+
+    @property
+    def weight(self) -> float:
+        """n."""
+
+    @property
+    def center(self) -> Array:
+        """m (d,)."""
+
+    @property
+    def spread(self) -> Array:
+        """C (d, d)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """G = L⁻ᵀML⁻¹, M symmetric: a cotangent of S = LLᵀ, known through what it does.
+
+    M = ½n(I − K) makes it ∂J/∂S; M = ½n L⁻¹ĖL⁻ᵀ makes it the Fisher information of N(μ, S)
+    applied to a tangent Ė of S.
+    """
+
+    core: Array
+    covariance: Covariance
+
+    def __matmul__(self, B: Array) -> Array:
+        """G·B for B (d, m)."""
+        S = self.covariance
+        return S.unwhiten(self.core @ S.whiten(B))
+
+    def times_root(self) -> Array:
+        """G·L = L⁻ᵀM, with the root that the formula was evaluated with."""
+        return self.covariance.unwhiten(self.core)
+
+    def diagonal(self) -> Array:
+        """diag G."""
+        W = self.covariance.whiten(np.eye(len(self.core)))
+        return np.einsum("ij,ij->j", W, self.core @ W)
+
+    def dense(self) -> Array:
+        """G itself, for checks and for structures that have no better use of it."""
+        G = self @ np.eye(len(self.core))
+        return 0.5 * (G + G.T)
+
+
+class Evaluation(NamedTuple):
+    """J, ∂J/∂μ, ∂J/∂S, and the whitened residual r that convergence is judged by."""
+
+    nll: float
+    mean: Array
+    score: Score
+    residual: Array
+
+
+def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
+    """J(μ, S) and its gradients, equation by equation as above.
+
+    Cost: two triangular solves with d right-hand sides, O(d³), whatever the number of rows.
+    """
+    n, m, C = data.weight, data.center, data.spread
+    r = S.whiten(m - mu)
+    K = S.whiten(S.whiten(C).T) / n + np.multiply.outer(r, r)
+    J = 0.5 * n * (len(m) * LOG_2PI + S.logdet + K.trace())
+    score = Score(0.5 * n * (np.eye(len(m)) - K), S)
+    return Evaluation(float(J), -n * S.unwhiten(r), score, r)
+
+
+def fisher(n: float, tangent: Array, S: Covariance) -> Score:
+    """The Fisher information of S in n observations, times a symmetric tangent Ė of S.
+
+    ½n S⁻¹ĖS⁻¹ = L⁻ᵀ[½n L⁻¹ĖL⁻ᵀ]L⁻¹          (Magnus & Neudecker 2019, §15.5)
+    """
+    return Score(0.5 * n * S.whiten(S.whiten(tangent).T), S)

@@ -1,0 +1,104 @@
+"""The handful of array functions the formula needs, as a record.
+
+    solve_lower(L, B)            L⁻¹B
+    solve_lower_transpose(L, B)  L⁻ᵀB
+    lower_root(Λ)                L lower-triangular, positive diagonal, LLᵀ = ΛΛᵀ
+    log_diagonal(L)              Σ log Lⱼⱼ
+
+NumPy and SciPy stand here; another array library brings a record of its own. Everything
+else the formula uses (``@``, ``.T``, ``.trace()``) is spelt alike in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg.blas import dtrsm
+from scipy.linalg.lapack import dpotrf, dtrcon
+
+from mvngrad.errors import NotPositiveDefiniteError
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ops:
+    """Four functions of lower-triangular matrices; see the module's equations."""
+
+    solve_lower: Callable[[Any, Any], Any]
+    solve_lower_transpose: Callable[[Any, Any], Any]
+    lower_root: Callable[[Any], Any]
+    log_diagonal: Callable[[Any], Any]
+
+
+# Row-major B is column-major Bᵀ, so LX = B is handed to BLAS as XᵀLᵀ = Bᵀ and nothing is copied
+# on the way; ``Lᵀ`` of a row-major L is likewise a column-major upper triangle.
+
+
+def solve_lower(L: Array, B: Array) -> Array:
+    """L⁻¹B for lower-triangular L (d, d) and B (d,) or (d, m)."""
+    columns = B.reshape(B.shape[0], -1)
+    return np.asarray(dtrsm(1.0, L.T, columns.T, side=1, lower=0).T).reshape(B.shape)
+
+
+def solve_lower_transpose(L: Array, B: Array) -> Array:
+    """L⁻ᵀB for lower-triangular L (d, d) and B (d,) or (d, m)."""
+    columns = B.reshape(B.shape[0], -1)
+    return np.asarray(dtrsm(1.0, L.T, columns.T, side=1, lower=0, trans_a=1).T).reshape(B.shape)
+
+
+def is_lower(M: Array) -> bool:
+    """Whether M is square with nothing above its diagonal."""
+    return M.shape[0] == M.shape[1] and not np.triu(M, 1).any()
+
+
+def lower_root(factor: Array) -> Array:
+    """L (d, d) lower-triangular with positive diagonal and LLᵀ = ΛΛᵀ, for Λ (d, k), k ≥ d.
+
+    Λᵀ = QR gives L = Rᵀ: S = ΛΛᵀ is never formed, so nothing is squared, and rows of Λ on
+    very different scales do each other no harm (Higham 2002, §19.4).
+    """
+    L = factor if is_lower(factor) else np.tril(np.asarray(np.linalg.qr(factor.T, mode="r")).T)
+    negative = np.diagonal(L) < 0.0
+    return np.ascontiguousarray(L * np.where(negative, -1.0, 1.0) if negative.any() else L)
+
+
+def cholesky(S: Array) -> Array:
+    """L lower-triangular with positive diagonal and LLᵀ = S, for S already formed."""
+    try:
+        return np.asarray(np.linalg.cholesky(S), dtype=np.float64)
+    except np.linalg.LinAlgError as error:
+        raise NotPositiveDefiniteError(
+            "the covariance matrix is not positive definite: some combination of its columns has "
+            "no variance. Drop a column, or give a factor Λ of full row rank instead."
+        ) from error
+
+
+def partial_cholesky(S: Array) -> tuple[Array, Array]:
+    """L with LLᵀ = S as far as it goes, and its squared diagonal: 0 from where S is not definite.
+
+    S is overwritten if it can be.
+    """
+    upper, info = dpotrf(S.T, lower=0, clean=1, overwrite_a=1)
+    pivots = np.diagonal(upper) ** 2
+    if info > 0:
+        pivots[info - 1 :] = 0.0
+    return np.asarray(upper.T), pivots
+
+
+def log_diagonal(L: Array) -> float:
+    """Σ log Lⱼⱼ, which is ½ log|LLᵀ|."""
+    return float(np.log(np.diagonal(L)).sum())
+
+
+def condition_estimate(L: Array) -> float:
+    """An estimate of ‖L‖₁‖L⁻¹‖₁ for lower-triangular L, in O(d²) (LAPACK's dtrcon)."""
+    reciprocal, _ = dtrcon(L.T, norm="1", uplo="U")
+    return 1.0 / float(reciprocal) if reciprocal > 0.0 else float("inf")
+
+
+NUMPY = Ops(solve_lower, solve_lower_transpose, lower_root, log_diagonal)

@@ -1,0 +1,159 @@
+"""The pass over rows: chunks → sums about a pilot → Moments, merged in one fixed tree.
+
+A chunk is summed about the mean p of its own first rows, then centred, C = Q − ttᵀ/n with
+t = Σw(x−p): as those rows are part of the chunk, |p − m|² is at most (chunk/pilot rows) times its
+variance and the subtraction is harmless. Where weights break that bound the chunk is summed again
+about its mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mvngrad.core.checks import as_rows, as_weights, require_finite_rows
+from mvngrad.core.frame import AffineFrame, power_of_two
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array
+from mvngrad.core.scatter import chunk_bounds, chunk_sums
+from mvngrad.core.threads import default_threads, map_reduce
+from mvngrad.errors import DataError
+
+PILOT_ROWS = 64
+FRAME_ROWS = 4096
+HARMLESS_CANCELLATION = 1e4
+# Products of two values keep clear of overflow while scales stay within these bounds.
+TAME = 2.0**400
+
+Rows = npt.NDArray[Any]
+
+
+def of_rows(
+    X: Any, weights: Any, frame: AffineFrame | str | None = None, threads: int | None = None
+) -> Moments:
+    """Moments of an array (n, d)."""
+    X = as_rows(X)
+    w = as_weights(weights, len(X))
+    frame = _frame_for(X, frame)
+    moments = _sum_of_chunks(X, w, frame, threads)
+    if w is not None and not _is_finite(moments) and (w == 0.0).any():
+        moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], frame, threads)
+    _require_usable(moments, X, w)
+    return moments
+
+
+def of_chunks(
+    chunks: Iterator[Any],
+    weights: Iterable[Any] | None,
+    frame: AffineFrame | str | None = None,
+    threads: int | None = None,
+) -> Moments:
+    """Moments of an iterator of arrays (nᵢ, d); the first one sets the frame."""
+    total: Moments | None = None
+    for chunk, w in zip(chunks, repeat(None) if weights is None else weights, strict=False):
+        part = of_rows(chunk, w, frame if total is None else total.frame, threads)
+        total = part if total is None else total + part
+    if total is None:
+        raise DataError("the iterator of chunks is empty; need at least one array (n, d).")
+    return total
+
+
+def frame_of(X: Rows, *, full: bool) -> AffineFrame:
+    """A frame from the first rows: their mean, and their scales or their root by QR."""
+    head = np.asarray(X[:FRAME_ROWS], dtype=np.float64)
+    head = head[np.isfinite(head).all(axis=1)]
+    if len(head) == 0:
+        return AffineFrame.identity(X.shape[1])
+    largest = power_of_two(np.abs(head).max(axis=0))
+    origin = (head / largest).mean(axis=0) * largest
+    residual = head - origin
+    scales = power_of_two(np.abs(residual).max(axis=0))
+    return AffineFrame(origin, _root(residual / scales, scales) if full else scales)
+
+
+def _root(Z: Array, scales: Array) -> Array:
+    """L₀ by QR of centred rows; a direction they leave out gets its column's own scale."""
+    d = Z.shape[1]
+    R = np.zeros((d, d))
+    R[: min(Z.shape)] = np.linalg.qr(Z, mode="r") / np.sqrt(len(Z))
+    R *= np.where(np.diagonal(R) < 0.0, -1.0, 1.0)[:, None]
+    norms = np.linalg.norm(R, axis=0)
+    lost = np.diagonal(R) <= 8.0 * d * np.finfo(float).eps * norms
+    R[lost] = 0.0
+    R[lost, lost] = np.where(norms > 0.0, norms, 1.0)[lost]
+    return np.tril((R * scales).T)
+
+
+def _frame_for(X: Rows, frame: AffineFrame | str | None) -> AffineFrame:
+    if isinstance(frame, AffineFrame):
+        if len(frame.origin) != X.shape[1]:
+            raise DataError(f"the frame has {len(frame.origin)} columns, the data {X.shape[1]}.")
+        return frame
+    if frame not in (None, "diagonal", "full"):
+        raise DataError(f"frame must be 'diagonal', 'full' or an AffineFrame; got {frame!r}.")
+    return frame_of(X, full=frame == "full")
+
+
+def _sum_of_chunks(X: Rows, w: Array | None, frame: AffineFrame, threads: int | None) -> Moments:
+    if len(X) == 0:
+        raise DataError("no row has a positive weight; need at least one.")
+
+    def task(bounds: tuple[int, int]) -> Moments:
+        rows = slice(*bounds)
+        return chunk_moments(X[rows], None if w is None else w[rows], frame, work)
+
+    bounds = chunk_bounds(*X.shape)
+    work = float(X.shape[0]) * X.shape[1] ** 2
+    if len(bounds) == 1:
+        return task(bounds[0])
+    return map_reduce(task, bounds, Moments.__add__, threads or default_threads())
+
+
+def chunk_moments(X: Rows, w: Array | None, frame: AffineFrame, work: float) -> Moments:
+    """Moments of one chunk, in the frame, on the calling thread; ``work`` is that of the job."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        pilot = np.asarray(X[:PILOT_ROWS], dtype=np.float64).mean(axis=0)
+        pilot = np.where(np.isfinite(pilot), pilot, frame.origin)
+        moments, misplaced = _about(X, pilot, w, frame, work)
+        if misplaced:
+            moments, _ = _about(X, moments.mean, w, frame, work)
+    return moments
+
+
+def _about(
+    X: Rows, pilot: Array, w: Array | None, frame: AffineFrame, work: float
+) -> tuple[Moments, bool]:
+    """Moments by sums about a pilot, and whether it was too far from the mean to be one."""
+    late = frame.is_diagonal and bool((frame.root < TAME).all() and (frame.root > 1 / TAME).all())
+    n, t, Q = chunk_sums(X, pilot, w, None if late else frame.root, work=work)
+    if late:
+        # Powers of two: scaling the sums afterwards gives the same bits as scaling every row.
+        t = t / frame.root
+        Q = Q / np.multiply.outer(frame.root, frame.root)
+    n_obs = len(X) if w is None else int(np.count_nonzero(w))
+    center = frame.whiten(pilot - frame.origin)
+    if n == 0.0:
+        return Moments(0.0, 0, center, np.zeros_like(Q), frame), False
+    u = t / np.sqrt(n)
+    Q -= np.multiply.outer(u, u)
+    misplaced = bool((u * u > HARMLESS_CANCELLATION * np.diagonal(Q)).any())
+    return Moments(n, n_obs, center + t / n, Q, frame), misplaced
+
+
+def _is_finite(moments: Moments) -> bool:
+    return bool(np.isfinite(moments.center).all() and np.isfinite(moments.spread).all())
+
+
+def _require_usable(moments: Moments, X: Rows, w: Array | None) -> None:
+    if not _is_finite(moments):
+        require_finite_rows(X, w)
+        raise DataError(
+            f"the spread of the data overflows: values reach {np.abs(X).max():.3g}. "
+            "Rescale the columns, for example to units in which they are near 1."
+        )
+    if moments.weight == 0.0:
+        raise DataError("no row has a positive weight; need at least one.")

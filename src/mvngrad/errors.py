@@ -1,0 +1,61 @@
+"""Exceptions and warnings. Every message says what is wrong, what was got, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.linalg import LinAlgError
+
+
+class DataError(ValueError):
+    """The data or an argument cannot be used as given."""
+
+
+class MissingValuesError(DataError):
+    """Values are missing where a complete row is needed."""
+
+
+class NeedsRowsError(DataError):
+    """The question needs the rows of the data, and only their moments are at hand."""
+
+
+class ModelFileError(ValueError):
+    """A file is not a model file that this version can read."""
+
+
+class NotPositiveDefiniteError(LinAlgError):
+    """A covariance has no inverse, so the likelihood has no value there or no maximum.
+
+    A ``LinAlgError``, which in NumPy 2 is a ``ValueError``.
+
+    Attributes
+    ----------
+    smallest_eigenvalue : float | None    of the correlation matrix, where it was worked out
+    columns : tuple of str                the columns involved
+    rank : int | None                     numerical rank of the correlation matrix
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        smallest_eigenvalue: float | None = None,
+        columns: Sequence[str] = (),
+        rank: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.smallest_eigenvalue = smallest_eigenvalue
+        self.columns = tuple(columns)
+        self.rank = rank
+
+
+class ConvergenceWarning(UserWarning):
+    """The optimiser stopped before the optimality test was met."""
+
+
+class IllConditionedWarning(UserWarning):
+    """The answer is right, with fewer digits than usual."""
+
+
+class DataWarning(UserWarning):
+    """The data were usable, but something about them deserves a look."""

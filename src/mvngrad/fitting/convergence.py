@@ -1,0 +1,153 @@
+"""What every method shares: the count of evaluations, the trace, the one convergence test.
+
+SciPy's own verdicts are not used: its L-BFGS-B reports success at a wrong point once an objective
+has returned inf, and its tolerances have units. A point is optimal when ½ the squared Newton
+decrement per unit weight is below ``tol``, or when rounding hides anything better.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+
+from mvngrad.core.ops import Array
+from mvngrad.models.objective import Objective, Point
+
+
+class Status(Enum):
+    """How a fit ended; the value is the message."""
+
+    CONVERGED = "converged: the optimality test is met"
+    MAX_ITER = "stopped at max_iter; raise it, loosen tol, or try method='l-bfgs'"
+    STALLED = "stopped: no step lowers J any further, yet the optimality test is not met"
+    SADDLE = "stopped at a saddle: the gradient is zero, yet J falls along some direction"
+    INTERRUPTED = "interrupted (Ctrl-C): the best point so far is returned"
+    CALLBACK = "stopped by the callback: the best point so far is returned"
+
+    @property
+    def message(self) -> str:
+        """The status in words."""
+        return str(self.value)
+
+
+class Stop(Exception):  # noqa: N818 - not an error: the way out of any driver, SciPy's included
+    """Raised through a driver to end it."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+class Step(NamedTuple):
+    """One iteration: what a callback is given and a trace is made of."""
+
+    iteration: int
+    nll: float
+    gradient_norm: float
+    step: float
+    n_eval: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The iterations of a fit, a row each.
+
+    ``nll`` J, a total in the data's units; ``gradient_norm`` the whitened gradient norm,
+    √(∇ᵀF⁺∇/n), unit-free; ``step`` length of the step in the fit's coordinates; ``n_eval``
+    evaluations so far; ``seconds`` since the start.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Step:
+        return self.steps[index]
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Columns by name, for a dataframe or a file."""
+        return {name: [step[j] for step in self.steps] for j, name in enumerate(Step._fields)}
+
+    def to_csv(self) -> str:
+        """A header and a line an iteration."""
+        lines = [",".join(Step._fields), *(",".join(map(repr, step)) for step in self.steps)]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(eq=False)
+class Monitor:
+    """Stands between an objective and a driver.
+
+    Parameters
+    ----------
+    objective : Objective
+    tol : float                  bound on the optimality
+    max_iter : int
+    offset : float               J = n·value + offset, in the data's units
+    callback : called with each Step; True stops the fit
+    """
+
+    objective: Objective
+    tol: float
+    max_iter: int
+    offset: float = 0.0
+    callback: Callable[[Step], object] | None = None
+    n_eval: int = 0
+    steps: list[Step] = field(default_factory=list)
+    best: Point | None = None
+    best_optimality: float = float("inf")
+    _latest: Point | None = None
+    _started: float = field(default_factory=time.perf_counter)
+
+    def evaluate(self, params: Array) -> tuple[float, Array]:
+        """J/n and its gradient; a wall where they have no value, so that no driver sees inf."""
+        self.n_eval += 1
+        with np.errstate(all="ignore"):
+            point = self.objective.at(np.array(params))
+        if not (np.isfinite(point.value) and np.isfinite(point.gradient).all()):
+            return self._wall(params)
+        self._latest = point
+        if self.best is None or point.value < self.best.value:
+            self.best = point
+        return point.value, point.gradient
+
+    def _wall(self, params: Array) -> tuple[float, Array]:
+        if self.best is None:
+            raise Stop(Status.STALLED)
+        back = params - self.best.params
+        steepness = 1e3 * (1.0 + abs(self.best.value)) / float(back @ back)
+        return self.best.value + 0.5 * steepness * float(back @ back), steepness * back
+
+    def accept(self, params: Array, step: float) -> None:
+        """An iteration has ended at these parameters: record it, and stop if it is time to."""
+        point = self.point(params)
+        optimality = self.objective.optimality(point)
+        if self.best is None or point.value <= self.best.value or optimality <= self.tol:
+            self.best, self.best_optimality = point, optimality
+        self._record(point, optimality, step)
+        if optimality <= self.tol:
+            raise Stop(Status.CONVERGED)
+        if self.callback is not None and self.callback(self.steps[-1]) is True:
+            raise Stop(Status.CALLBACK)
+        if len(self.steps) > self.max_iter:
+            raise Stop(Status.MAX_ITER)
+
+    def point(self, params: Array) -> Point:
+        """The objective at these parameters, kept from the last evaluation where it can be."""
+        for point in (self._latest, self.best):
+            if point is not None and np.array_equal(point.params, params):
+                return point
+        return self.objective.at(np.array(params))
+
+    def _record(self, point: Point, optimality: float, step: float) -> None:
+        nll = self.objective.moments.weight * point.value + self.offset
+        norm = float(np.sqrt(2.0 * max(optimality, 0.0)))
+        seconds = time.perf_counter() - self._started
+        self.steps.append(Step(len(self.steps), nll, norm, step, self.n_eval, seconds))

@@ -1,0 +1,226 @@
+"""fit: data and a model in, a Fit out."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from mvngrad.core.checks import as_weights, require_finite_rows
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, condition_estimate, lower_root
+from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning
+from mvngrad.fitting import prepare
+from mvngrad.fitting.convergence import Status, Step
+from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen
+from mvngrad.fitting.result import Fit
+from mvngrad.fitting.solve import Solution, closed_form, iterate
+from mvngrad.fitting.start import Start
+from mvngrad.io.missing import Missing, complete_rows
+from mvngrad.io.table import as_table, default_names
+from mvngrad.models.diagonal import Diagonal, Spherical
+from mvngrad.models.factor import Cholesky
+from mvngrad.models.means import FreeMean, as_mean
+from mvngrad.models.structure import Structure
+
+NAMED: dict[str, type[Structure]] = {
+    "full": Cholesky,
+    "cholesky": Cholesky,
+    "diagonal": Diagonal,
+    "spherical": Spherical,
+}
+ILL_CONDITIONED = 1e12
+
+
+def fit(
+    data: Any,
+    covariance: str | Structure = "full",
+    mean: Any = "free",
+    *,
+    weights: Any = None,
+    missing: Missing = "fiml",
+    method: Method = "auto",
+    columns: Sequence[Any] | None = None,
+    start: Any = None,
+    tol: float = 1e-10,
+    max_iter: int = DEFAULT_MAX_ITER,
+    threads: int | None = None,
+    callback: Callable[[Step], object] | None = None,
+) -> Fit:
+    """Fit N(μ, S) to data by maximum likelihood.
+
+    (μ̂, θ̂) = argmin J(μ, S(θ)),   J = ½ [ n d log 2π + n log|S| + tr(S⁻¹A) ]
+
+    Parameters
+    ----------
+    data : (n, d) array, dataframe, path of a CSV file, or Moments
+        ``Moments.from_covariance(S, n)`` makes data of a covariance matrix.
+    covariance : "full", "diagonal", "spherical", or a Structure such as ``Factor()``
+    mean : "free", or a vector (d,) at which μ is known
+    weights : (n,) array
+        Frequencies; fractions allowed.
+    missing : "fiml", "drop" or "raise"
+        What to do with rows that have a NaN or null. "drop" leaves them out.
+    method : str
+        "auto" (closed form where there is one, else "l-bfgs"), "closed-form", "gradient-descent",
+        "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient".
+    columns : sequence of str or int
+        The columns to fit, or names for the columns of an array.
+    start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
+        Default: the standard deviations.
+    tol : float
+        Bound on ``fit.optimality``, ½ the squared Newton decrement per unit weight.
+    max_iter : int
+    threads : int
+        Default: the cores this process may use. The result does not depend on it.
+    callback : callable
+        Called with each iteration's ``Step``; return True to stop.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    NotPositiveDefiniteError
+        If the likelihood has no maximum: constant or collinear columns, too few rows.
+    MissingValuesError, DataError
+        If the data or an argument cannot be used; the message says what to do.
+
+    Notes
+    -----
+    Data are read once; an iteration then costs O(d³) whatever n. Every fit is solved in the
+    frame of the data itself, so units and conditioning do not matter. Rennie 2006.
+
+    Examples
+    --------
+    >>> import numpy as np, mvngrad as mg
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> fit = mg.fit(X)
+    >>> np.allclose(fit.covariance, np.cov(X.T, ddof=0)), fit.converged
+    (True, True)
+    """
+    began = time.perf_counter()
+    _require_options(tol, max_iter, threads)
+    structure = _structure(covariance)
+    moments, names = _moments(data, structure, weights, missing, columns, threads)
+    d = moments.d
+    at = Start.of(start, d)
+    structure = structure.sized(d)
+    structure = structure if at.factor is None else structure.widened(at.factor)
+    mean = as_mean(mean, d)
+    method = chosen(method, structure)  # type: ignore[assignment]
+    if method == "closed-form":
+        solution = closed_form(moments, structure, mean)
+    else:
+        solution = iterate(
+            moments,
+            structure,
+            mean,
+            at,
+            method=method,
+            tol=tol,
+            max_iter=max_iter,
+            callback=callback,
+        )
+    said = _said(solution)
+    return Fit(
+        mean=solution.mean,
+        factor=solution.factor,
+        given_params=solution.params,
+        structure=structure,
+        columns=names,
+        nll=solution.nll,
+        weight=moments.weight,
+        n_obs=moments.n_obs,
+        n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0),
+        status=solution.status,
+        optimality=solution.optimality,
+        curvature=solution.curvature,
+        trace=solution.trace,
+        n_eval=solution.n_eval,
+        method=method,
+        seconds=time.perf_counter() - began,
+        warnings=said,
+    )
+
+
+def _structure(covariance: str | Structure) -> Structure:
+    if isinstance(covariance, Structure):
+        return covariance
+    if covariance not in NAMED:
+        raise DataError(
+            f"covariance must be one of {', '.join(map(repr, NAMED))}, or a Structure such as "
+            f"mvngrad.Factor(); got {covariance!r}."
+        )
+    return NAMED[covariance]()
+
+
+def _require_options(tol: Any, max_iter: Any, threads: Any) -> None:
+    if not (isinstance(tol, Real) and np.isfinite(tol) and tol > 0.0):
+        raise DataError(f"tol must be a positive number; got {tol!r}.")
+    for name, value, least in (("max_iter", max_iter, 0), ("threads", threads, 1)):
+        if value is not None and not (isinstance(value, Integral) and value >= least):
+            raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
+
+
+def _moments(
+    data: Any,
+    structure: Structure,
+    weights: Any,
+    missing: Missing,
+    columns: Sequence[Any] | None,
+    threads: int | None,
+) -> tuple[Moments, tuple[str, ...]]:
+    if isinstance(data, Moments):
+        return _checked(data, structure, weights, columns)
+    rows, names = as_table(data, columns)
+    rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
+    try:
+        return prepare.moments_of_rows(rows, w, structure, names, threads), names
+    except DataError:
+        require_finite_rows(rows, w, names)  # the same complaint, with the columns' names
+        raise
+
+
+def _checked(
+    moments: Moments, structure: Structure, weights: Any, columns: Sequence[Any] | None
+) -> tuple[Moments, tuple[str, ...]]:
+    if weights is not None:
+        raise DataError("Moments carry their weights already; pass weights to Moments.of.")
+    names = default_names(moments.d) if columns is None else tuple(map(str, columns))
+    if len(names) != moments.d:
+        raise DataError(f"columns names {len(names)} columns, the moments have {moments.d}.")
+    prepare.require_variation(moments, names)
+    if structure.equivariance == "affine":
+        prepare.require_enough_rows(moments, names)
+        prepare.require_full_rank(moments, names)
+    return moments, names
+
+
+def _said(solution: Solution) -> tuple[str, ...]:
+    """Warnings in words, each also issued as a Python warning."""
+    said: list[tuple[str, type[Warning]]] = []
+    if solution.status is not Status.CONVERGED:
+        text = f"{solution.status.message} (optimality {solution.optimality:.3g})"
+        said.append((text, ConvergenceWarning))
+    condition = _condition(solution.factor)
+    if condition > ILL_CONDITIONED:
+        text = (
+            f"the correlation matrix has condition number {condition:.1e}: columns are nearly "
+            "collinear, and what depends on its inverse has few digits"
+        )
+        said.append((text, IllConditionedWarning))
+    for text, category in said:
+        warnings.warn(text, category, stacklevel=3)
+    return tuple(text for text, _ in said)
+
+
+def _condition(factor: Array) -> float:
+    """Condition number of the correlation matrix, estimated from its triangular root."""
+    root = lower_root(factor / np.sqrt((factor**2).sum(axis=1))[:, None])
+    return condition_estimate(root) ** 2

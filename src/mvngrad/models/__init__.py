@@ -1,0 +1,1 @@
+"""What may vary: covariance structures, means, and the objective they make with data."""

@@ -1,0 +1,116 @@
+"""Data and model → J, its gradient and the Fisher metric, as functions of one flat vector (β, θ).
+
+Everything is per unit weight and in the frame of the moments, so that it is O(1) whatever the
+units. No formula stands here: the gradient is the likelihood's score through the adjoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mvngrad.core.likelihood import Evaluation, evaluate, fisher
+from mvngrad.core.moments import Moments
+from mvngrad.core.operators import Covariance
+from mvngrad.core.ops import Array
+from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.structure import Structure
+
+SOLVED = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The objective at one parameter vector: J/n, its gradient, and what they were made of."""
+
+    params: Array
+    value: float
+    gradient: Array
+    evaluation: Evaluation
+    covariance: Covariance
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """J/n of a mean and a covariance structure on complete data."""
+
+    moments: Moments
+    structure: Structure
+    mean: Mean
+
+    @property
+    def n_beta(self) -> int:
+        """Length of β."""
+        return len(self.mean.start(self.moments.center))
+
+    def split(self, params: Array) -> tuple[Array, Array]:
+        """(β, θ)."""
+        return params[: self.n_beta], params[self.n_beta :]
+
+    def at(self, params: Array) -> Point:
+        """J/n and its gradient (∂β, ∂θ) = (pull ∂J/∂μ, pull ∂J/∂S)/n."""
+        beta, theta = self.split(params)
+        S = self.structure.operator(theta)
+        e = evaluate(self.moments, self.mean.mean(beta), S)
+        n = self.moments.weight
+        gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
+        return Point(params, e.nll / n, gradient, e, S)
+
+    def fisher_product(self, point: Point, v: Array) -> Array:
+        """The Fisher information per unit weight times v, at complete data."""
+        n, S = self.moments.weight, point.covariance
+        _, theta = self.split(point.params)
+        v_beta, v_theta = self.split(v)
+        of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
+        of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
+        return np.concatenate([of_mean, of_cov])
+
+    def natural_direction(self, point: Point) -> Array:
+        """−F⁺∇: the step that Fisher scoring would take."""
+        return solve_consistent(partial(self.fisher_product, point), -point.gradient)
+
+    def optimality(self, point: Point) -> float:
+        """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
+
+        F has no block between μ and S. For a free mean its part is ½‖r‖², for a covariance with
+        every direction free ¼‖I − K‖², r and K the whitened residual and scatter: no units enter,
+        and no gauge direction.
+        """
+        if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
+            return self.saturated_optimality(point.evaluation)
+        return float(-0.5 * point.gradient @ self.natural_direction(point))
+
+    def saturated_optimality(self, e: Evaluation) -> float:
+        """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
+        of_mean = 0.5 * float(e.residual @ e.residual) * self.mean_is_free
+        return of_mean + float((e.score.core**2).sum()) / self.moments.weight**2
+
+    @property
+    def mean_is_free(self) -> bool:
+        """Whether every entry of μ is a parameter."""
+        return isinstance(self.mean, FreeMean)
+
+
+def solve_consistent(product: Callable[[Array], Array], target: Array) -> Array:
+    """F⁺b for F symmetric, not negative, and b in its range, by conjugate gradients.
+
+    Started at 0 the iteration never leaves the range, so gauge directions (Λ → ΛQ), along which
+    F is 0, stay out by themselves.
+    """
+    x, r = np.zeros_like(target), target.copy()
+    p, rr = r, float(r @ r)
+    floor = rr * SOLVED**2
+    for _ in range(2 * len(target) + 10):
+        if rr <= floor:
+            break
+        Fp = product(p)
+        curvature = float(p @ Fp)
+        if not curvature > 0.0:
+            break
+        x, r = x + (rr / curvature) * p, r - (rr / curvature) * Fp
+        rr, before = float(r @ r), rr
+        p = r + (rr / before) * p
+    return x

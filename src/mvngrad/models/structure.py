@@ -1,0 +1,128 @@
+"""A covariance structure: a smooth map θ ↦ S, its tangent map and its adjoint.
+
+    push(θ, v) = Ds[v]       tangent of θ → tangent of S, symmetric (d, d)
+    pull(θ, G) = Ds*[G]      cotangent of S → cotangent of θ
+    ⟨G, push v⟩ = ⟨v, pull G⟩ for every v and every symmetric G
+
+and with those, for any structure at all: the gradient of J is pull(∂J/∂S), and the Fisher
+information times v is pull(½n S⁻¹ push(v) S⁻¹). No structure writes a gradient of J of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from copy import copy
+from typing import Any, ClassVar, Self
+
+from mvngrad.core.frame import Equivariance
+from mvngrad.core.likelihood import Score
+from mvngrad.core.operators import Covariance, DenseCovariance
+from mvngrad.core.ops import Array, cholesky
+
+
+class Structure(ABC):
+    """A family of covariances S(θ), θ a flat real vector, every real θ legal.
+
+    A subclass gives ``factor(θ)`` or ``cov(θ)``, ``push``, ``pull``, ``size`` and ``start``, and
+    is final. The number of columns ``d`` is set when a structure meets data (``sized``).
+    ``mvngrad.testing.check_structure(MyStructure(), theta, d=3)`` checks all the laws.
+
+    Attributes
+    ----------
+    equivariance : "affine" | "diagonal" | "scalar"
+        The changes of units x ↦ Tx the family is closed under: triangular T, diagonal T, or
+        multiples of the identity. ``rescale`` must honour it.
+    start_is_optimum : bool
+        Whether ``start(S)`` maximises the likelihood of complete data with covariance S.
+    saturated : bool
+        Whether S(θ) covers all covariances, so that push reaches every symmetric matrix.
+    linear_precision : bool
+        Whether S⁻¹ ranges over a linear space: J is then convex in S⁻¹, complete data have one
+        stationary point, and the curvature there is the information.
+    """
+
+    equivariance: ClassVar[Equivariance] = "scalar"
+    start_is_optimum: ClassVar[bool] = False
+    saturated: ClassVar[bool] = False
+    linear_precision: ClassVar[bool] = False
+    d: int | None = None
+
+    def sized(self, d: int) -> Self:
+        """This structure for d columns."""
+        sized = copy(self)
+        sized.d = d
+        return sized
+
+    @property
+    def columns(self) -> int:
+        """d, once known."""
+        if self.d is None:
+            name = type(self).__name__
+            raise ValueError(f"{name} has not met data yet: say {name}().sized(d) for d columns.")
+        return self.d
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Length of θ."""
+
+    @property
+    def n_params(self) -> int:
+        """Generic rank of dS/dθ: parameters that the data can tell apart."""
+        return self.size
+
+    def factor(self, theta: Array) -> Array:
+        """Λ (d, k), k ≥ d, with S = ΛΛᵀ. Default: Cholesky of ``cov``, which squares cond(Λ)."""
+        return cholesky(self.cov(theta))
+
+    def cov(self, theta: Array) -> Array:
+        """S (d, d)."""
+        Lambda = self.factor(theta)
+        return Lambda @ Lambda.T
+
+    def operator(self, theta: Array) -> Covariance:
+        """S as the likelihood uses it; override where whitening costs less than O(d³)."""
+        return DenseCovariance.of_factor(self.factor(theta))
+
+    @abstractmethod
+    def push(self, theta: Array, v: Array) -> Array:
+        """Tangent of S, symmetric (d, d), along the tangent v of θ."""
+
+    @abstractmethod
+    def pull(self, theta: Array, score: Score) -> Array:
+        """Cotangent of θ for a cotangent of S: ⟨push(θ, v), G⟩ = v·pull(θ, G)."""
+
+    @abstractmethod
+    def start(self, S: Array) -> Array:
+        """A θ near S; the best one for complete data if ``start_is_optimum``."""
+
+    def start_at(self, factor: Array) -> Array:
+        """A θ near ΛΛᵀ."""
+        return self.start(factor @ factor.T)
+
+    def widened(self, factor: Array) -> Structure:  # noqa: ARG002 - for those with a width
+        """This structure as a start from Λ (d, k) asks for it."""
+        return self
+
+    def rescale(self, theta: Array, T: Array) -> Array:
+        """θ' with S(θ') = T S(θ) Tᵀ, for T (d, d) triangular or (d,) as ``equivariance`` allows."""
+        raise NotImplementedError(
+            f"{type(self).__name__}.rescale is needed to report parameters in the data's units."
+        )
+
+    def working(self) -> Structure:
+        """The same family in the coordinates in which iterations run; default: itself."""
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """Constructor arguments, for the model file and for ``repr``."""
+        return {}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.describe().items() if v is not None)
+        return f"{type(self).__name__}({arguments})"
+
+
+def times(T: Array, B: Array) -> Array:
+    """TB for T (d, d), or (d,) meaning its diagonal."""
+    return (B.T * T).T if T.ndim == 1 else T @ B

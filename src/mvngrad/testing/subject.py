@@ -1,0 +1,125 @@
+"""What the laws look at: a structure at a θ, and the scales that its rounding is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.likelihood import Evaluation, evaluate
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, condition_estimate, lower_root, solve_lower
+from mvngrad.models.structure import Structure
+
+EPS = float(np.finfo(float).eps)
+STEPS = 10.0 ** np.array([-1.5, -2.0, -2.5, -3.0])
+SLOPE = 1.9
+NEGLIGIBLE = 1e-8  # of the largest singular value: counts as none
+
+
+class Subject:
+    """A structure at a θ, and what the laws measure it by."""
+
+    def __init__(self, structure: Structure, theta: Any, d: int | None) -> None:
+        self.theta = np.array(theta, dtype=np.float64)
+        self.theta.flags.writeable = False
+        self.structure = sized(structure, len(self.theta), d)
+        self.d = self.structure.columns
+        self.demand("θ has ``size`` entries", abs(self.structure.size - len(self.theta)), 0)
+        self.S = self.structure.cov(self.theta)
+        self.L = lower_root(self.structure.factor(self.theta))
+        self.deviations = np.sqrt(np.diagonal(self.S))
+
+    @property
+    def amplification(self) -> float:
+        """√cond(S), or cond(S) where a structure gives only ``cov``."""
+        condition = condition_estimate(self.L)
+        return condition**2 if type(self.structure).factor is Structure.factor else condition
+
+    def direction(self, rng: np.random.Generator) -> Array:
+        """A random v along which S moves by its own size: ‖L⁻¹ push(v) L⁻ᵀ‖ = 1."""
+        v = rng.standard_normal(len(self.theta))
+        length = float(np.linalg.norm(whitened(self.L, self.structure.push(self.theta, v))))
+        self.demand("push(θ, v) ≠ 0 (negated length)", -length, -np.finfo(float).tiny)
+        return v / length
+
+    def data(self, rng: np.random.Generator) -> Moments:
+        """A few rows, drawn from N(0, S)."""
+        X = rng.standard_normal((2 * self.d + 3, self.d)) @ self.L.T
+        return Moments.of(X, frame=AffineFrame.identity(self.d))
+
+    def evaluate(self, theta: Array, data: Moments) -> Evaluation:
+        """J at the mean of the data, and its score."""
+        return evaluate(data, data.center, self.structure.operator(theta))
+
+    def rank(self) -> int:
+        """Rank of push, in the metric of S."""
+        tangents = (self.structure.push(self.theta, v) for v in np.eye(len(self.theta)))
+        columns = [whitened(self.L, E)[np.tril_indices(self.d)] for E in tangents]
+        return numerical_rank(np.array(columns))
+
+    def gap(self, found: Array, expected: Array, reach: Array | float = 1.0) -> float:
+        """Largest difference of two covariances, in standard deviations times ``reach``."""
+        scale = self.deviations * reach
+        return largest((found - expected) / np.multiply.outer(scale, scale))
+
+    def demand_quadratic(
+        self, law: str, remainder: Callable[[float], float], rounding: float
+    ) -> None:
+        """The remainder falls as h² or faster, or is nothing but rounding."""
+        gaps = np.array([remainder(h) for h in STEPS])
+        if not (gaps <= 10.0 * rounding).all():
+            slope = np.polyfit(np.log(STEPS), np.log(np.maximum(gaps, rounding)), 1)[0]
+            self.demand(f"{law} (negated slope)", -float(slope), -SLOPE)
+
+    def demand(self, law: str, measured: float, bound: float) -> None:
+        """Measured ≤ bound, or an AssertionError that says so; NaN is never within bounds."""
+        if not measured <= bound:
+            raise AssertionError(
+                f"{self.structure!r} breaks the law {law}: "
+                f"measured {measured:.3g}, bound {bound:.3g}."
+            )
+
+
+def sized(structure: Structure, size: int, d: int | None) -> Structure:
+    """The structure for d columns, or for as many as the length of θ tells."""
+    if d is not None:
+        return structure.sized(d)
+    if structure.d is not None:
+        return structure
+    fitting = [d for d in range(1, size + 1) if _size(structure, d) == size]
+    if len(fitting) != 1:
+        raise ValueError(f"{structure!r} with {size} parameters: say d=, the number of columns.")
+    return structure.sized(fitting[0])
+
+
+def _size(structure: Structure, d: int) -> int | None:
+    try:
+        return structure.sized(d).size
+    except ValueError:  # this d is not for this structure
+        return None
+
+
+def whitened(L: Array, E: Array) -> Array:
+    """L⁻¹EL⁻ᵀ for symmetric E."""
+    return solve_lower(L, solve_lower(L, E).T)
+
+
+def numerical_rank(rows: Array) -> int:
+    """Rank of a matrix whose rows are taken at length 1."""
+    lengths = np.linalg.norm(rows, axis=1)
+    rows = rows[lengths > 0.0] / lengths[lengths > 0.0, None]
+    values = np.linalg.svd(rows, compute_uv=False)
+    return int(np.count_nonzero(values > NEGLIGIBLE * values.max(initial=0.0)))
+
+
+def relative_difference(left: Array, right: Array) -> float:
+    """|Σ left − Σ right| over the sum of the absolute terms."""
+    return float(abs(left.sum() - right.sum()) / (np.abs(left).sum() + np.abs(right).sum()))
+
+
+def largest(gap: Array) -> float:
+    """Largest absolute entry."""
+    return float(np.abs(gap).max())
