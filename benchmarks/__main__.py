@@ -22,7 +22,7 @@ def main() -> None:
     machine.pin(options.threads)
     lines = machine.header(options.rounds)
     for name in SECTIONS if options.what == "all" else (options.what,):
-        print(f"{name} …", file=sys.stderr)
+        print(f"{name} …", file=sys.stderr, flush=True)
         lines += _section(name, options.rounds)
     text = "\n".join(lines)
     print(text)

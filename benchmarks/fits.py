@@ -13,24 +13,22 @@ from benchmarks.report import at_least, at_most, duration, fastest, megabytes, t
 from benchmarks.timing import interleaved
 
 LIMIT = "limit: reading the data once"
+INTRO = """\
+Whole calls on a float64 array in memory, from rows to mean and factor (of scikit-learn and SciPy:
+mean and covariance). Extra memory: peak resident memory during the call less that before it, in a
+fresh process with data and libraries loaded.
+
+Multiply-adds: {loop:.0f} GFlop/s by a loop in registers, {dgemm:.0f} by NumPy's product of two
+3000 × 3000 matrices, on all threads. The larger is called the peak below.
+"""
 
 
 def section(rounds: int) -> list[str]:
     """A table a size."""
     fits, missing = collected(Fit)
     loop, dgemm = limits.peak_flops()
-    lines = [
-        "## Fit of complete data",
-        "",
-        "Whole calls on a float64 array in memory, from rows to mean and factor (of scikit-learn "
-        "and SciPy: mean and covariance). Extra memory: peak resident memory during the call less "
-        "that before it, in a fresh process with data and libraries loaded.",
-        "",
-        f"Multiply-adds in registers: {loop / 1e9:.0f} GFlop/s on all threads; NumPy's dgemm on "
-        f"3000 × 3000: {dgemm / 1e9:.0f}. The flop limit below takes the larger of the two.",
-        "",
-        *missing,
-    ]
+    intro = INTRO.format(loop=loop / 1e9, dgemm=dgemm / 1e9)
+    lines = ["## Fit of complete data", "", intro, *missing]
     for size in problems.FITS:
         lines += _one_size(size, fits, rounds, max(loop, dgemm))
     return lines

@@ -12,30 +12,29 @@ from benchmarks.problems import Floats, Size
 from benchmarks.report import at_least, fastest, timings
 from benchmarks.timing import interleaved
 
+ON_ROWS = """\
+## One value and gradient on rows
+
+J, ∂J/∂μ and ∂J/∂L at a mean and a Cholesky factor that are not those of the data; float64. Every
+candidate reads the rows at every call. Peers differentiate the Cholesky log-density, compiled where
+they can.
+"""
+FROM_MOMENTS = """\
+## One value and gradient from Moments
+
+**Not like for like**: mvngrad has read the rows once, before the clock starts, and then pays O(d³)
+whatever n; the peers read all rows again at every call. Who reduces the data by hand gains as much.
+"""
+
 
 def on_rows(rounds: int) -> list[str]:
     """A table a size, every candidate reading the rows at every call."""
-    lines = [
-        "## One value and gradient on rows",
-        "",
-        "J, ∂J/∂μ and ∂J/∂L at a mean and a Cholesky factor that are not those of the data; "
-        "float64. Peers differentiate the Cholesky log-density, compiled where they can.",
-        "",
-    ]
-    return lines + _tables(problems.GRADIENTS, rounds, from_moments=False)
+    return [ON_ROWS, *_tables(problems.GRADIENTS, rounds, from_moments=False)]
 
 
 def from_moments(rounds: int) -> list[str]:
     """The same from moments made beforehand."""
-    lines = [
-        "## One value and gradient from Moments",
-        "",
-        "**Not like for like**: mvngrad has read the rows once, before the clock starts, and then "
-        "pays O(d³) whatever n; the peers read all rows again at every call. Someone who reduced "
-        "the data by hand would gain as much.",
-        "",
-    ]
-    return lines + _tables(problems.FROM_MOMENTS, rounds, from_moments=True)
+    return [FROM_MOMENTS, *_tables(problems.FROM_MOMENTS, rounds, from_moments=True)]
 
 
 def _tables(sizes: Sequence[Size], rounds: int, *, from_moments: bool) -> list[str]:

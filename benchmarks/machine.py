@@ -82,22 +82,27 @@ def blas() -> str:
     return "; ".join(sorted(set(described)))
 
 
+METHOD = """\
+Method: candidates of a table take turns, {rounds} rounds or more, after a warm-up of each. A sample
+is the mean of as many calls as fill 0.2 s. One during which other processes used more than 12 % of
+the machine is set aside; medians are over the clean ones, whose number is given in brackets. × is
+the fastest peer's median over the candidate's: above 1 is faster than every peer. Read times as
+ratios within one table.
+"""
+
+
 def header(rounds: int) -> list[str]:
     """The lines above the tables."""
+    cores = usable_cores()
     return [
         "# Benchmarks",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}. {processor()}, {usable_cores()} cores, "
-        f"{platform.system()}; **{usable_cores()} threads for every library**.",
+        f"{datetime.now(UTC):%Y-%m-%d}. {processor()}, {platform.system()}.",
+        f"**{cores} threads for every library**, on {cores} cores.",
         "",
         f"{versions()}.",
         "",
         f"BLAS: {blas()}.",
         "",
-        f"Method: candidates of a table take turns, {rounds} rounds or more, each after a warm-up. "
-        "A sample is the mean of as many calls as fill 0.2 s. A sample during which other "
-        "processes used more than 12 % of the machine is set aside; medians are over the clean "
-        "ones, whose number is given. × is the fastest peer's median over the candidate's: above 1 "
-        "is faster than every peer. Read times as ratios within one table.",
-        "",
+        METHOD.format(rounds=rounds),
     ]

@@ -15,7 +15,8 @@ from benchmarks.machine import usable_cores
 Call = Callable[[], object]
 
 SAMPLE_SECONDS = 0.2  # at least, so that the share of other processes can be told
-PAUSE_SECONDS = 0.05  # lets the spinning threads of the candidate before fall asleep
+PAUSE_SECONDS = 0.1  # lets the spinning threads of the candidate before fall asleep
+PAUSES = 30  # at most, while others are busy
 DISTURBED = 0.12  # share of the machine used by others
 PATIENCE = 3  # times the rounds asked for, while some candidate has too few clean samples
 
@@ -86,7 +87,7 @@ def _warmed(call: Call) -> int:
 
 def _sample(call: Call, repeats: int) -> tuple[float, float]:
     """Seconds a call, and the share of the machine that others used meanwhile."""
-    time.sleep(PAUSE_SECONDS)
+    _wait_for_others()
     busy, own = _busy(), _own()
     began = time.perf_counter()
     for _ in range(repeats):
@@ -94,6 +95,16 @@ def _sample(call: Call, repeats: int) -> tuple[float, float]:
     wall = time.perf_counter() - began
     others = (_busy() - busy) - (_own() - own)
     return wall / repeats, others / (wall * usable_cores())
+
+
+def _wait_for_others() -> None:
+    """A pause, and more of them while others use the machine, but not for ever."""
+    for _ in range(PAUSES):
+        busy, own = _busy(), _own()
+        time.sleep(PAUSE_SECONDS)
+        others = (_busy() - busy) - (_own() - own)
+        if others <= DISTURBED * PAUSE_SECONDS * usable_cores():
+            return
 
 
 def _own() -> float:

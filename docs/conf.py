@@ -19,6 +19,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "mvngrad"
 html_show_sourcelink = False
+html_copy_source = False
 pygments_style = "friendly"
 
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist", "colon_fence"]
@@ -26,15 +27,13 @@ myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the docstrings give shapes, which types cannot
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 napoleon_numpy_docstring = True
 napoleon_google_docstring = False
-napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 # Docstrings are written to be read in the editor, in the code's own symbols: a parameter and what
-# it is may share a line, and equations stand by themselves, aligned with runs of spaces. Two
-# rewrites make reStructuredText of that.
+# it is may share a line, and equations stand by themselves, aligned with runs of spaces. The
+# rewrites below make reStructuredText of that.
 
 _SECTION = re.compile(r"^-{3,}$")
 _ENTRY = re.compile(r"^(?P<head>[A-Za-z_][\w, ]*?\s*:\s*\S.*?|[\w, ]+?)\s{2,}(?P<text>\S.*)$")
@@ -42,21 +41,34 @@ _FIELDS = {"Parameters", "Attributes", "Returns", "Raises"}
 
 
 def _unfold_fields(lines):
-    """``name : type     text`` becomes ``name : type`` with the text indented below it."""
-    out, inside = [], False
+    """``name : type     text`` becomes ``name : *type*`` with the text indented below it."""
+    out, section = [], ""
     for i, line in enumerate(lines):
         following = lines[i + 1] if i + 1 < len(lines) else ""
         if _SECTION.match(following):
-            inside = line.strip() in _FIELDS
-        if not inside or not line.strip():
+            section = line.strip()
+        if section == "Attributes" and (line.strip() == section or _SECTION.match(line)):
+            out += [".. rubric:: Attributes", ""] if _SECTION.match(line) else []
+        elif section not in _FIELDS or not line.strip():
             out.append(line)
         elif line.startswith(" "):
             out.append("    " + line.strip())
-        elif entry := _ENTRY.match(line):
-            out += [entry["head"].rstrip(), "    " + entry["text"]]
         else:
-            out.append(line)
+            out += _unfolded(line, section == "Attributes", dash=following.startswith(" "))
     return out
+
+
+def _unfolded(line, bullet, dash):
+    entry = _ENTRY.match(line)
+    head, text = (entry["head"].rstrip(), entry["text"]) if entry else (line, "")
+    name, colon, kind = head.partition(" : ")
+    kind = kind.replace("``", "").strip()
+    below = ["    " + text] if text else []
+    if not bullet:
+        return [f"{name} : *{kind}*" if colon else head, *below]
+    # Several names may share an entry, which napoleon does not know.
+    names = ", ".join(f"**{part.strip()}**" for part in name.split(","))
+    return [f"*   {names}" + f" (*{kind}*)" * bool(colon) + " –" * bool(text or dash), *below]
 
 
 def _is_equation(paragraph):
@@ -64,7 +76,7 @@ def _is_equation(paragraph):
     return (
         not paragraph[0].startswith((" ", ">>>", ".."))
         and not any(_SECTION.match(line) for line in paragraph)
-        and re.search(r"\S(  |   )+\S", text) is not None
+        and re.search(r"\S {2,}\S", text) is not None
         and re.search(r"[=∂→]", text) is not None
         and " : " not in text
     )
@@ -84,10 +96,24 @@ def _set_off_equations(lines):
     return out
 
 
-def _readable(app, what, name, obj, options, lines):
-    lines[:] = _set_off_equations(_unfold_fields(lines))
+def _readable(_app, what, _name, _obj, _options, lines):
+    lines[:] = _unfold_fields(_set_off_equations(lines))
+    if what == "property":
+        lines[:0] = ["..", ""]  # or napoleon takes what stands before a colon for a type
+
+
+def _signature(_app, _what, name, _obj, _options, signature, returns):
+    """A Fit is not made by hand, and a structure without arguments shows none."""
+    return ("", None) if name == "mvngrad.Fit" or signature == "()" else (signature, returns)
+
+
+def _closed(_app, _name, source):
+    """Doctest needs a blank line before a fence closes; a reader does not."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
 def setup(app):
-    """Rewrite docstrings before napoleon reads them."""
+    """Rewrite docstrings before napoleon reads them, and pages before they are parsed."""
     app.connect("autodoc-process-docstring", _readable, priority=100)
+    app.connect("autodoc-process-signature", _signature)
+    app.connect("source-read", _closed)

@@ -33,7 +33,7 @@ def _prepare(X: Floats, mu: Floats, L: Floats) -> Callable[[], Any]:
 
 def _read(result: Any) -> tuple[float, Floats, Floats]:
     value, (mean, scale) = result
-    return float(value), mean.numpy(), np.tril(scale.numpy())
+    return float(value.detach()), mean.numpy(), np.tril(scale.numpy())
 
 
 CANDIDATES = (Gradient("PyTorch MultivariateNormal(scale_tril)", _prepare, _read),)

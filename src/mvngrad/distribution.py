@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mvngrad.core.checks import as_factor, as_rows, as_vector
 from mvngrad.core.likelihood import LOG_2PI
-from mvngrad.core.ops import Array, lower_root, solve_lower
-from mvngrad.errors import DataError, NotPositiveDefiniteError
+from mvngrad.core.ops import Array, solve_lower
+from mvngrad.core.roots import full_rank_root
+from mvngrad.errors import DataError
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -40,21 +40,13 @@ class MultivariateNormal:
 
     mean: Array
     factor: Array
+    root: Array
 
     def __init__(self, mean: Any, factor: Any) -> None:
         mu = np.atleast_1d(np.asarray(mean, dtype=np.float64))
         object.__setattr__(self, "mean", as_vector(mu, "mean", len(mu)))
         object.__setattr__(self, "factor", as_factor(factor, len(mu)))
-        if self.factor.shape[1] < len(mu) or not np.diagonal(self.root).min() > 0.0:
-            raise NotPositiveDefiniteError(
-                f"factor of shape {self.factor.shape} does not have full row rank, so S = ΛΛᵀ is "
-                "singular and has no density."
-            )
-
-    @cached_property
-    def root(self) -> Array:
-        """L (d, d), lower-triangular, positive diagonal, LLᵀ = S."""
-        return lower_root(self.factor)
+        object.__setattr__(self, "root", full_rank_root(self.factor))
 
     @property
     def covariance(self) -> Array:

@@ -1,41 +1,37 @@
-"""The model file: a Fit or Moments as safearrays, arrays bit for bit and the rest as JSON.
+"""The model file: a Fit or Moments as safetensors, arrays bit for bit and the rest as JSON.
 
     arrays     mean (d,)  factor (d, k)  trace (iterations, 6)  params (p,)  …
     document   {"schema": 1, "kind": "fit", "written_by": "0.1.0", "columns": […], "nll": …, …}
 
 It holds numbers and names only: loading runs no code from the file, and a file that is damaged,
-foreign or made to mislead is refused with a ModelFileError. docs/modelfile.md has every field.
+foreign or made to mislead is refused with a ModelFileError.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 import mvngrad
-from mvngrad._version import __version__
-from mvngrad.core.frame import AffineFrame
-from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, is_lower, lower_root
-from mvngrad.errors import ModelFileError
+from mvngrad.core.ops import Array, is_lower
+from mvngrad.core.roots import full_rank_root
+from mvngrad.errors import DataError, ModelFileError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
-from mvngrad.io.record import Record, as_number
+from mvngrad.io.momentsfile import load_moments, save_moments
+from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
 from mvngrad.models.described import Rebuilder, described
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Cholesky, InverseCholesky
 from mvngrad.models.structure import Structure
 
-SCHEMA = 1
-EPS = float(np.finfo(float).eps)
+__all__ = ["load", "load_moments", "save", "save_moments"]
 
-PathLike = str | os.PathLike[str]
-Kind = Literal["fit", "moments"]
 Structures = Iterable[type[Structure]]
 
 NUMBERS = ("nll", "weight", "optimality", "curvature", "seconds")
@@ -61,7 +57,7 @@ def save(fit: Fit, path: PathLike) -> None:
     if fit.given_params is not None:
         arrays["params"] = fit.given_params
     with one_error(f"write {os.fspath(path)}"):
-        document = _heading("fit") | _plain_fields(fit)
+        document = heading("fit") | _plain_fields(fit)
         document["structure"] = described(fit.structure, arrays, "structure")
         write(path, document, arrays, partial(_read_fit, structures=[type(fit.structure)]))
 
@@ -84,7 +80,7 @@ def load(path: PathLike, *, structures: Structures = ()) -> Fit:
     >>> import os, tempfile, numpy as np, mvngrad as mg
     >>> fit = mg.fit(np.random.default_rng(0).normal(size=(50, 3)))
     >>> with tempfile.TemporaryDirectory() as directory:
-    ...     path = os.path.join(directory, "model.safearrays")
+    ...     path = os.path.join(directory, "model.safetensors")
     ...     fit.save(path)
     ...     loaded = mg.load(path)
     >>> np.array_equal(loaded.factor, fit.factor), loaded.nll == fit.nll
@@ -94,26 +90,7 @@ def load(path: PathLike, *, structures: Structures = ()) -> Fit:
         return _read_fit(path, structures)
 
 
-def save_moments(moments: Moments, path: PathLike) -> None:
-    """Write moments to a model file, whole or not at all."""
-    arrays = {"center": moments.center, "spread": moments.spread}
-    arrays |= {"origin": moments.frame.origin, "root": moments.frame.root}
-    plain = {"weight": as_number(moments.weight), "n_obs": int(moments.n_obs)}
-    with one_error(f"write {os.fspath(path)}"):
-        write(path, _heading("moments") | plain, arrays, _read_moments)
-
-
-def load_moments(path: PathLike) -> Moments:
-    """Read moments that ``Moments.save`` wrote."""
-    with one_error(f"read {os.fspath(path)}"):
-        return _read_moments(path)
-
-
 # Writing
-
-
-def _heading(kind: Kind) -> Document:
-    return {"schema": SCHEMA, "kind": kind, "written_by": __version__}
 
 
 def _plain_fields(fit: Fit) -> Document:
@@ -131,29 +108,9 @@ def _trace_table(trace: Trace) -> Array:
 # Reading
 
 
-def _record(document: Mapping[str, Any], kind: Kind) -> Record:
-    """The document without its heading, which says what the rest means."""
-    record = Record(document)
-    schema = record.count("schema")
-    if schema > SCHEMA:
-        writer = document.get("written_by")
-        raise ModelFileError(
-            f"it was written by a newer mvngrad ({writer}, schema {schema}; this is {__version__}, "
-            f"schema {SCHEMA}): upgrade, pip install -U mvngrad."
-        )
-    if schema != SCHEMA:
-        raise ModelFileError(f"its schema is {schema}; there has been none before {SCHEMA}.")
-    record.text("written_by")
-    found = record.text("kind")
-    if found != kind:
-        reader = {"fit": "mvngrad.load", "moments": "mvngrad.Moments.load"}.get(found, "nothing")
-        raise ModelFileError(f"it holds {found!r}, not {kind!r}: what reads it is {reader}.")
-    return record
-
-
 def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
     with opened(path) as file:
-        record = _record(file.document, "fit")
+        record = record_of(file.document, "fit")
         columns = record.texts("columns")
         d = len(columns)
         structure = _structure(record.member("structure"), file, structures, d)
@@ -196,14 +153,16 @@ def _structure_type(name: str, structures: Sequence[type[Structure]]) -> type[St
     if isinstance(found, type) and issubclass(found, Structure) and found is not Structure:
         return found
     raise ModelFileError(
-        f"its structure {name!r} is unknown here. If it is a class of your own, pass it: "
-        f"mvngrad.load(path, structures=[{name}])."
+        f"its structure {name[:60]!r} is unknown here. If it is a class of your own, pass it: "
+        "mvngrad.load(path, structures=[TheClass])."
     )
 
 
 def _status(name: str) -> Status:
     if name not in Status.__members__:
-        raise ModelFileError(f"its status {name!r} is none of {', '.join(Status.__members__)}.")
+        raise ModelFileError(
+            f"its status {name[:60]!r} is none of {', '.join(Status.__members__)}."
+        )
     return Status[name]
 
 
@@ -220,7 +179,7 @@ def _params(file: Container, structure: Structure) -> Array | None:
 
 def _trace(file: Container, names: tuple[str, ...]) -> Trace:
     if names != Step._fields:
-        raise ModelFileError(f"its trace has the columns {', '.join(names)}.")
+        raise ModelFileError(f"its trace must have the columns {', '.join(Step._fields)}.")
     table = file.array("trace", (None, len(names)))
     whole = {"iteration", "n_eval"}
     counts = table[:, [name in whole for name in names]]
@@ -233,71 +192,19 @@ def _trace(file: Container, names: tuple[str, ...]) -> Trace:
     return Trace(tuple(map(Step._make, zip(*columns, strict=True))))
 
 
-def _read_moments(path: PathLike) -> Moments:
-    with opened(path) as file:
-        record = _record(file.document, "moments")
-        spread = file.array("spread", (None, None))
-        d = len(spread)
-        frame = AffineFrame(file.array("origin", (d,)), _frame_root(file, d))
-        center = file.array("center", (d,))
-        moments = Moments(record.number("weight"), record.count("n_obs"), center, spread, frame)
-        record.require_all_read()
-        file.require_all_read()
-    with np.errstate(all="ignore"):
-        _require_sound_moments(moments)
-    return moments
-
-
-def _frame_root(file: Container, d: int) -> Array:
-    diagonal = len(file.declared("root")[1]) == 1
-    root = file.array("root", (d,) if diagonal else (d, d))
-    _require_finite(root=root)
-    if not (root if diagonal else np.diagonal(root)).min(initial=1.0) > 0.0:
-        raise ModelFileError("the frame's root must have a positive diagonal.")
-    if not diagonal and not is_lower(root):
-        raise ModelFileError("the frame's root must be lower-triangular.")
-    return root
-
-
 # Checking the numbers
 
 
 def _require_sound_fit(fit: Fit) -> None:
-    _require_finite(**{k: v for k, v in vars(fit).items() if isinstance(v, np.ndarray)})
+    require_finite(**{k: v for k, v in vars(fit).items() if isinstance(v, np.ndarray)})
     if not (np.isfinite(fit.nll) and np.isfinite(fit.weight) and fit.weight > 0.0):
-        raise ModelFileError(f"nll and weight must be finite; got {fit.nll} and {fit.weight}.")
-    if fit.noise is None:
-        _require_full_rank(fit.factor, isinstance(fit.structure, TRIANGULAR))
-
-
-def _require_full_rank(factor: Array, triangular: bool) -> None:
-    if factor.shape[1] < len(factor):
-        raise ModelFileError(f"factor has shape {factor.shape}: ΛΛᵀ is singular.")
-    if triangular and not is_lower(factor):
-        raise ModelFileError("factor is not lower-triangular, as this structure's is.")
-    if triangular or is_lower(factor):
-        smallest = np.diagonal(factor) if triangular else np.abs(np.diagonal(factor))
-        floor = np.zeros(len(factor))
-    else:
-        smallest = np.diagonal(lower_root(factor))
-        floor = 4.0 * EPS * factor.shape[1] * np.linalg.norm(factor, axis=1)
-    if not (smallest > floor).all():
-        raise ModelFileError("factor does not have full row rank: ΛΛᵀ is singular.")
-
-
-def _require_sound_moments(moments: Moments) -> None:
-    _require_finite(center=moments.center, spread=moments.spread, origin=moments.frame.origin)
-    if not (np.isfinite(moments.weight) and moments.weight >= 0.0):
-        raise ModelFileError(f"weight must be finite and not negative; got {moments.weight}.")
-    C = moments.spread
-    if C.shape != (moments.d, moments.d) or moments.d < 1:
-        raise ModelFileError(f"spread must be square; it has shape {C.shape}.")
-    rounding = 1e-8 * np.abs(C).max(initial=0.0)
-    if np.abs(C - C.T).max(initial=0.0) > rounding or np.diagonal(C).min(initial=0.0) < -rounding:
-        raise ModelFileError("spread must be symmetric, with no negative variance.")
-
-
-def _require_finite(**arrays: Array) -> None:
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ModelFileError(f"the array {name!r} must be finite.")
+        raise ModelFileError(
+            f"nll must be finite and weight positive; got {fit.nll} and {fit.weight}."
+        )
+    triangular = fit.noise is None and isinstance(fit.structure, TRIANGULAR)
+    if triangular and not (is_lower(fit.factor) and np.diagonal(fit.factor).min() > 0.0):
+        raise ModelFileError("factor must be lower-triangular with positive diagonal.")
+    try:
+        full_rank_root(fit.factor, fit.noise)
+    except (NotPositiveDefiniteError, DataError) as error:
+        raise ModelFileError(str(error)) from error

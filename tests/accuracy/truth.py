@@ -18,13 +18,15 @@ from mpmath import MPContext
 Array = np.ndarray[Any, Any]
 EPS = float(np.finfo(float).eps)
 
+TINY, HUGE = 1e-290, 1e308  # below and above, float64 has fewer digits or none
+
 mp = MPContext()  # of our own: its precision is nobody else's
 mp.dps = 100  # cond(S) = 1e14 takes 14 of them, a noise near zero 30 more
 
 
 def exact(values: Any) -> Array:
     """The same numbers, as mpf."""
-    return np.vectorize(mp.mpf, otypes=[object])(np.asarray(values, dtype=float))
+    return np.vectorize(mp.mpf, otypes=[object])(np.asarray(values))
 
 
 def cholesky(S: Array) -> Array:
@@ -58,8 +60,9 @@ class Truth:
     factor: Array
     noise: Array
     nll_size: float  # ½ n d log 2π + n Σ|log Lⱼⱼ| + ½ Σ w z²
-    Z: Array  # rows whitened, zᵢ = L⁻¹(xᵢ − μ)
     w: Array
+    Z: Array  # rows whitened, zᵢ = L⁻¹(xᵢ − μ)
+    L: Array  # LLᵀ = S
     W: Array  # L⁻¹
 
     @cached_property
@@ -81,7 +84,12 @@ class Truth:
     @cached_property
     def condition(self) -> float:
         """cond(S)."""
-        return (largest(self.W) * largest(inverse_lower(self.W))) ** 2
+        return (largest(self.W) * largest(self.L)) ** 2
+
+    @property
+    def bound(self) -> float:
+        """30 d ε √cond(S), what is promised for rows."""
+        return 30 * len(self.L) * EPS * self.condition**0.5
 
 
 def covariance(Lambda: Any, psi: Any = None) -> Array:
@@ -110,8 +118,9 @@ def truth(X: Any, mu: Any, Lambda: Any, psi: Any = None, weights: Any = None) ->
         factor=2 * (G @ exact(Lambda)),
         noise=np.diagonal(G),
         nll_size=float(constant + N * abs(logs).sum() + squares),
-        Z=Z,
         w=w,
+        Z=Z,
+        L=L,
         W=W,
     )
 
@@ -125,3 +134,57 @@ def error(value: Any, true: Any) -> float:
     """Euclidean (Frobenius) distance of floats from the truth."""
     difference = exact(value) - true
     return float(mp.sqrt(sum(x * x for x in np.ravel(difference))))
+
+
+def relative_errors(J: float, gradient: Any, true: Truth) -> dict[str, float]:
+    """Errors of J, ∂J/∂μ, ∂J/∂Λ and ∂J/∂ψ, each relative to the size of its terms."""
+    errors = {
+        "nll": error(J, true.nll) / true.nll_size,
+        "mean": error(gradient.mean, true.mean) / true.mean_size,
+        "factor": error(gradient.factor, true.factor) / true.factor_size,
+    }
+    if gradient.noise is not None:
+        errors["noise"] = error(gradient.noise, true.noise) / true.noise_size
+    return errors
+
+
+def entrywise_error(value: Any, true: Any) -> float:
+    """Largest relative error of an entry, leaving out those that float64 cannot hold in full."""
+    pairs = zip(np.ravel(exact(value)), np.ravel(true), strict=True)
+    return max((float(abs((v - t) / t)) for v, t in pairs if TINY < abs(t) < HUGE), default=0.0)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """m = Σwx/n, S = Σw(x−m)(x−m)ᵀ/n = LLᵀ, W = L⁻¹, and the log-likelihood there."""
+
+    mean: Array
+    covariance: Array
+    L: Array
+    W: Array
+    loglik: Any
+    loglik_size: float
+
+    @property
+    def deviations(self) -> Array:
+        """√Sⱼⱼ."""
+        return np.sqrt(np.diagonal(self.covariance).astype(float))
+
+    @property
+    def condition(self) -> float:
+        """cond(S)."""
+        return (largest(self.W) * largest(self.L)) ** 2
+
+
+def estimates(X: Any, weights: Any = None) -> Estimates:
+    """The maximum-likelihood estimates for float64 rows."""
+    X = exact(X)
+    n, d = X.shape
+    w = exact(np.ones(n) if weights is None else weights)
+    N = w.sum()
+    m = (w @ X) / N
+    S = (((X - m).T * w) @ (X - m)) / N
+    L = cholesky(S)
+    logs, constant = log_diagonal(L), N * d * (mp.log(2 * mp.pi) + 1) / 2
+    size = float(constant + N * abs(logs).sum())
+    return Estimates(m, S, L, inverse_lower(L), -constant - N * logs.sum(), size)

@@ -13,12 +13,18 @@ import pytest
 
 from mvngrad.core import scatter
 from mvngrad.core.scatter import KERNEL_WORK, Sums, block_sums, chunk_bounds, chunk_sums
-from mvngrad.core.threads import map_reduce
+from mvngrad.core.threads import map_reduce, single_blas
 
 EPS = np.finfo(float).eps
 COLUMNS = (1, 2, 3, 5, 20, 63, 64, 65, 100, 130)
 ROWS = (0, 1, 2, 127, 128, 129, 1000)
 ALWAYS, NEVER = KERNEL_WORK, 0.0
+
+
+@pytest.fixture(autouse=True)
+def quiet_blas():
+    with single_blas():  # hundreds of small products: threads only get into each other's way
+        yield
 
 
 @pytest.fixture
@@ -143,6 +149,17 @@ def test_whole_weights_are_repetitions(rng, work):
     repeated = chunk_sums(np.repeat(X, w, axis=0), shift, work=work)
     weighted = chunk_sums(X, shift, w.astype(float), work=work)
     assert_same_sums(weighted, repeated, X, shift, w.astype(float))
+
+
+@pytest.mark.parametrize("work", [NEVER, ALWAYS], ids=["blocks", "kernel"])
+@pytest.mark.parametrize("scale", [2.0**-1040, 2.0**-1000, 2.0**1000, 2.0**1023])
+def test_scales_may_be_extreme(rng, scale, work):
+    Z = rng.integers(-8, 8, (300, 5)) / 8.0
+    root = np.full(5, scale)
+    assert_same_bits(
+        chunk_sums(Z * scale, np.zeros(5), None, root, work=work),
+        chunk_sums(Z, np.zeros(5), None, np.ones(5), work=work),
+    )
 
 
 @pytest.mark.parametrize("work", [NEVER, ALWAYS], ids=["blocks", "kernel"])

@@ -31,7 +31,7 @@ def as_rows(X: Any) -> npt.NDArray[Any]:
 
 def _unmasked(X: Any) -> npt.NDArray[Any]:
     if isinstance(X, np.ma.MaskedArray):
-        return np.asarray(X.astype(np.float64).filled(np.nan))
+        return np.ma.filled(X.astype(np.float64), np.nan)
     try:
         return np.asarray(X)
     except ValueError as error:

@@ -76,7 +76,7 @@ class Moments:
         weights : (n,) array, or an iterator of such arrays beside the chunks
             Frequencies; fractions allowed.
         frame : "diagonal" (default), "full", or an AffineFrame
-            "full" takes L₀ from the QR of the first rows: it keeps all digits of nearly
+            "full" takes L₀ from the QR of some of the rows: it keeps all digits of nearly
             collinear columns, for about twice the time.
         threads : int
             Default: the cores this process may use. The result does not depend on it.
@@ -199,7 +199,8 @@ def _require_covariance(S: Array, n: float, ddof: float) -> None:
         raise DataError(f"a variance cannot be negative; got S[{j}, {j}] = {S[j, j]}.")
     scale = np.sqrt(np.outer(np.diagonal(S), np.diagonal(S)).clip(min=0.0))
     if not (np.abs(S - S.T) <= 1e-8 * scale).all():
-        i, j = np.unravel_index(int(np.argmax(np.abs(S - S.T) - 1e-8 * scale)), S.shape)
+        worst = int(np.argmax(np.abs(S - S.T) - 1e-8 * scale))
+        i, j = divmod(worst, len(S))
         raise DataError(
             f"a covariance matrix must be symmetric; got S[{i}, {j}] = {S[i, j]} and "
             f"S[{j}, {i}] = {S[j, i]}."

@@ -17,10 +17,9 @@ from mvngrad.core.operators import (
     FramedCovariance,
     IdentityCovariance,
 )
-from mvngrad.core.ops import Array, condition_estimate, is_lower, lower_root
-from mvngrad.errors import DataError, NotPositiveDefiniteError
-
-EPS = float(np.finfo(float).eps)
+from mvngrad.core.ops import Array, condition_estimate, is_lower
+from mvngrad.core.roots import full_rank_root
+from mvngrad.errors import DataError
 
 
 class Gradient(NamedTuple):
@@ -125,7 +124,7 @@ def _evaluate(
     rows = None if isinstance(X, Moments) else as_rows(X)
     d = X.d if rows is None else rows.shape[1]
     mu, Lambda = as_vector(mean, "mean", d), as_factor(factor, d)
-    root = _root(Lambda, noise)
+    root = full_rank_root(Lambda, noise)
     if rows is None:
         moments, frame = X, X.frame
         S_z: Covariance = DenseCovariance.of_factor(frame.whiten(root))
@@ -150,37 +149,4 @@ def _frame_of_parameters(mu: Array, root: Array) -> tuple[AffineFrame, Covarianc
     L = root / scales[:, None]
     if condition_estimate(L) <= 2.0 * len(mu):
         return AffineFrame(mu.copy(), scales), DenseCovariance(L)
-    return AffineFrame(mu.copy(), root), IdentityCovariance()
-
-
-def _root(factor: Array, noise: Any) -> Array:
-    """L, LLᵀ = ΛΛᵀ + diag ψ, by QR of [Λ Ψ^½]ᵀ: S is never formed."""
-    d, k = factor.shape
-    wide = factor if noise is None else np.hstack([factor, np.diag(np.sqrt(_as_noise(noise, d)))])
-    if wide.shape[1] < d:
-        raise NotPositiveDefiniteError(
-            f"factor is ({d}, {k}): with fewer columns than rows S = ΛΛᵀ has rank {k} < {d} and no "
-            "inverse. Pass noise=ψ (d,) for S = ΛΛᵀ + diag ψ, or a factor with at least d columns."
-        )
-    if is_lower(wide):
-        L, floor = lower_root(wide), 0.0  # a triangular factor is taken at its word
-    else:
-        largest = power_of_two(np.abs(wide).max(axis=1))[:, None]
-        L, floor = lower_root(wide / largest), EPS  # below ε a pivot from QR is rounding
-    smallest = int(np.diagonal(L).argmin())
-    if not L[smallest, smallest] > floor:
-        raise NotPositiveDefiniteError(
-            f"S is singular: row {smallest} of the factor is zero or a combination of the rows "
-            "before it, so the likelihood has no value. Start from a factor of full row rank, "
-            "for example the diagonal of standard deviations, or add noise.",
-            rank=int(np.count_nonzero(np.diagonal(L) > floor)),
-        )
-    return L if floor == 0.0 else L * largest
-
-
-def _as_noise(noise: Any, d: int) -> Array:
-    psi = as_vector(noise, "noise", d)
-    if (psi < 0.0).any():
-        j = int(np.argmax(psi < 0.0))
-        raise DataError(f"noise must not be negative; got {psi[j]} at index {j}.")
-    return psi
+    return AffineFrame(mu.copy(), root.copy()), IdentityCovariance()

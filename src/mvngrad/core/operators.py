@@ -45,11 +45,11 @@ class DenseCovariance:
 
     def whiten(self, B: Array) -> Array:
         """L⁻¹B."""
-        return self.ops.solve_lower(self.L, B)  # type: ignore[no-any-return]
+        return self.ops.solve_lower(self.L, B)
 
     def unwhiten(self, B: Array) -> Array:
         """L⁻ᵀB."""
-        return self.ops.solve_lower_transpose(self.L, B)  # type: ignore[no-any-return]
+        return self.ops.solve_lower_transpose(self.L, B)
 
     @cached_property
     def logdet(self) -> float:

@@ -62,7 +62,13 @@ def lower_root(factor: Array) -> Array:
     Λᵀ = QR gives L = Rᵀ: S = ΛΛᵀ is never formed, so nothing is squared, and rows of Λ on
     very different scales do each other no harm (Higham 2002, §19.4).
     """
-    L = factor if is_lower(factor) else np.tril(np.asarray(np.linalg.qr(factor.T, mode="r")).T)
+    if is_lower(factor):
+        return with_positive_diagonal(factor)
+    return with_positive_diagonal(np.tril(np.asarray(np.linalg.qr(factor.T, mode="r")).T))
+
+
+def with_positive_diagonal(L: Array) -> Array:
+    """L with the signs of its columns turned so that its diagonal is positive."""
     negative = np.diagonal(L) < 0.0
     return np.ascontiguousarray(L * np.where(negative, -1.0, 1.0) if negative.any() else L)
 

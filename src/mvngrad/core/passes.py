@@ -1,9 +1,9 @@
 """The pass over rows: chunks → sums about a pilot → Moments, merged in one fixed tree.
 
-A chunk is summed about the mean p of its own first rows, then centred, C = Q − ttᵀ/n with
-t = Σw(x−p): as those rows are part of the chunk, |p − m|² is at most (chunk/pilot rows) times its
-variance and the subtraction is harmless. Where weights break that bound the chunk is summed again
-about its mean.
+A chunk is summed about the mean p of a few rows from all over it (first rows alone mislead in a
+sorted file), then centred, C = Q − ttᵀ/n with t = Σw(x−p). That costs 1 + |p − m|²/variance times
+the rounding of Q: nothing as a rule; where outliers or weights put p several deviations from m
+the chunk is summed again about its mean.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from mvngrad.errors import DataError
 
 PILOT_ROWS = 64
 FRAME_ROWS = 4096
-HARMLESS_CANCELLATION = 1e4
+HARMLESS_CANCELLATION = 4.0  # |p − m|² in variances
+REPEATS = 3  # a pilot 1e30 deviations away is at the mean after two
 # Products of two values keep clear of overflow while scales stay within these bounds.
 TAME = 2.0**400
 
@@ -38,7 +39,7 @@ def of_rows(
     """Moments of an array (n, d)."""
     X = as_rows(X)
     w = as_weights(weights, len(X))
-    frame = _frame_for(X, frame)
+    frame = _frame_for(X, w, frame)
     moments = _sum_of_chunks(X, w, frame, threads)
     if w is not None and not _is_finite(moments) and (w == 0.0).any():
         moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], frame, threads)
@@ -62,17 +63,24 @@ def of_chunks(
     return total
 
 
-def frame_of(X: Rows, *, full: bool) -> AffineFrame:
-    """A frame from the first rows: their mean, and their scales or their root by QR."""
-    head = np.asarray(X[:FRAME_ROWS], dtype=np.float64)
-    head = head[np.isfinite(head).all(axis=1)]
-    if len(head) == 0:
+def frame_of(X: Rows, weights: Array | None = None, *, full: bool) -> AffineFrame:
+    """A frame from some of the rows: their mean, and their scales or their root by QR."""
+    some = _some_rows(X, weights, FRAME_ROWS)
+    some = some[np.isfinite(some).all(axis=1)]
+    if len(some) == 0:
         return AffineFrame.identity(X.shape[1])
-    largest = power_of_two(np.abs(head).max(axis=0))
-    origin = (head / largest).mean(axis=0) * largest
-    residual = head - origin
+    largest = power_of_two(np.abs(some).max(axis=0))
+    origin = (some / largest).mean(axis=0) * largest
+    residual = some - origin
     scales = power_of_two(np.abs(residual).max(axis=0))
     return AffineFrame(origin, _root(residual / scales, scales) if full else scales)
+
+
+def _some_rows(X: Rows, w: Array | None, at_most: int) -> Array:
+    """Rows evenly spaced among those of positive weight, in float64."""
+    used = range(len(X)) if w is None else np.flatnonzero(w)
+    step = max(-(-len(used) // at_most), 1)
+    return np.asarray(X[::step] if w is None else X[used[::step]], dtype=np.float64)
 
 
 def _root(Z: Array, scales: Array) -> Array:
@@ -88,14 +96,14 @@ def _root(Z: Array, scales: Array) -> Array:
     return np.tril((R * scales).T)
 
 
-def _frame_for(X: Rows, frame: AffineFrame | str | None) -> AffineFrame:
+def _frame_for(X: Rows, w: Array | None, frame: AffineFrame | str | None) -> AffineFrame:
     if isinstance(frame, AffineFrame):
         if len(frame.origin) != X.shape[1]:
             raise DataError(f"the frame has {len(frame.origin)} columns, the data {X.shape[1]}.")
         return frame
     if frame not in (None, "diagonal", "full"):
         raise DataError(f"frame must be 'diagonal', 'full' or an AffineFrame; got {frame!r}.")
-    return frame_of(X, full=frame == "full")
+    return frame_of(X, w, full=frame == "full")
 
 
 def _sum_of_chunks(X: Rows, w: Array | None, frame: AffineFrame, threads: int | None) -> Moments:
@@ -116,11 +124,14 @@ def _sum_of_chunks(X: Rows, w: Array | None, frame: AffineFrame, threads: int | 
 def chunk_moments(X: Rows, w: Array | None, frame: AffineFrame, work: float) -> Moments:
     """Moments of one chunk, in the frame, on the calling thread; ``work`` is that of the job."""
     with np.errstate(invalid="ignore", over="ignore"):
-        pilot = np.asarray(X[:PILOT_ROWS], dtype=np.float64).mean(axis=0)
+        some = _some_rows(X, w, PILOT_ROWS)
+        pilot = some.mean(axis=0) if len(some) else frame.origin
         pilot = np.where(np.isfinite(pilot), pilot, frame.origin)
         moments, misplaced = _about(X, pilot, w, frame, work)
-        if misplaced:
-            moments, _ = _about(X, moments.mean, w, frame, work)
+        for _ in range(REPEATS):
+            if not misplaced:
+                break
+            moments, misplaced = _about(X, moments.mean, w, frame, work)
     return moments
 
 

@@ -25,6 +25,7 @@ CHUNK_ELEMENTS = 2**20  # 8 MB of float64: enough to hide Python's share of a ch
 CHUNK_ROWS = 4096  # at least: a d×d merge then costs a few per cent of the chunk
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once
+KERNEL_ROWS = 128  # rows of a block in the compiled loop
 STRETCH = 512  # rows that one sum runs over
 
 
@@ -70,8 +71,8 @@ def chunk_sums(
 
     Notes
     -----
-    n d² multiplications and additions, n d³/n more with a triangular root. The path, and so the
-    last bits, depend on `work` and shapes only.
+    n d²/2 multiplications and as many additions, twice that with a triangular root. The path, and
+    so the last bits, depend on `work` and on shapes only.
     """
     n, d = X.shape
     kernel = _kernel() if (n * d * d if work is None else work) >= KERNEL_WORK else None
@@ -131,7 +132,7 @@ def _add_square(Z: Floats, scatter: Floats) -> Floats:
     """Lower triangle of scatter (Fortran order) + ZᵀZ, in place."""
     from scipy.linalg.blas import dsyrk
 
-    return dsyrk(1.0, Z.T, beta=1.0, c=scatter, lower=True, overwrite_c=True)  # type: ignore[no-any-return]
+    return dsyrk(1.0, Z.T, beta=1.0, c=scatter, lower=True, overwrite_c=True)
 
 
 def _mirrored(scatter: Floats) -> Floats:
@@ -159,15 +160,20 @@ def _kernel_sums(
     n, d = X.shape
     roots = np.zeros(0) if weights is None else np.sqrt(weights)
     tiles, total, scatter = kernel.tiles(d), np.empty(d), np.empty((d, d))
-    if root is not None and root.ndim == 2:
-        blocks, shift, scales = _whitened_blocks(X, shift, root), np.zeros(d), None
-    else:
+    if root is None or _has_reciprocals(root):
         blocks, scales = _plain_blocks(X), root
+    else:
+        blocks, shift, scales = _whitened_blocks(X, shift, root), np.zeros(d), None
     shifts, factors = kernel.padded(shift, scales)
     for begin, block in blocks:
         kernel.accumulate(block, shifts, factors, roots[begin : begin + len(block)], tiles)
     kernel.unpack(tiles, total, scatter)
     return Sums(_weight(n, weights), total, scatter)
+
+
+def _has_reciprocals(root: Floats) -> bool:
+    """Scales that the loop may multiply by the reciprocals of, without overflow or lost digits."""
+    return root.ndim == 1 and bool(((root > 1e-300) & (root < 1e300)).all())
 
 
 def _plain_blocks(X: Rows) -> Iterator[tuple[int, Rows]]:
@@ -188,7 +194,7 @@ def _whitened_blocks(X: Rows, shift: Floats, root: Floats) -> Iterator[tuple[int
 def _buffered(X: Rows) -> Iterator[tuple[int, Rows, Floats]]:
     """Blocks of whole kernel blocks, so that the sums have the same bits as without a copy."""
     n, d = X.shape
-    rows = max(BLOCK_ELEMENTS // max(d, 1) // 128, 1) * 128
+    rows = max(BLOCK_ELEMENTS // max(d, 1) // KERNEL_ROWS, 1) * KERNEL_ROWS
     buffer = np.empty((min(n, rows), d))
     for begin in range(0, n, rows):
         block = X[begin : begin + rows]

@@ -64,6 +64,7 @@ def map_reduce(
         return task(first)  # type: ignore[arg-type]
     share = min(threads, 2 + length_hint(source, threads))
     work = _Work(task, chain((first, second), source), merge)  # type: ignore[arg-type]
+    del first, second  # an item may be a chunk of rows
     with single_blas():
         return work.run(share)
 
@@ -89,7 +90,7 @@ class _Work(Generic[Item, Result]):
     ) -> None:
         self.task, self.merge = task, merge
         self.items = enumerate(items)
-        self.lock = threading.Lock()
+        self.lock, self.reading = threading.Lock(), threading.Lock()  # results, items
         self.waiting: dict[tuple[int, int], Result] = {}  # (level, index) of a subtree → result
         self.failure: BaseException | None = None
 
@@ -122,14 +123,18 @@ class _Work(Generic[Item, Result]):
     def serve(self) -> None:
         """Work until nothing is left or someone has failed."""
         try:
-            while (drawn := self.draw()) is not None:
-                self.gather(drawn[0], self.task(drawn[1]))
+            while self.step():
+                pass
         except BaseException as problem:  # raised again by the calling thread
             self.fail(problem)
 
-    def draw(self) -> tuple[int, Item] | None:
-        with self.lock:
-            return None if self.failure is not None else next(self.items, None)
+    def step(self) -> bool:
+        """One item, let go of before the next is read."""
+        with self.reading:
+            drawn = None if self.failure is not None else next(self.items, None)
+        if drawn is not None:
+            self.gather(drawn[0], self.task(drawn[1]))
+        return drawn is not None
 
     def gather(self, index: int, result: Result) -> None:
         """Merge a finished subtree with its neighbour, and that one with its own, upwards."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -161,10 +160,10 @@ def _structure(covariance: str | Structure) -> Structure:
 
 
 def _require_options(tol: Any, max_iter: Any, threads: Any) -> None:
-    if not (isinstance(tol, Real) and np.isfinite(tol) and tol > 0.0):
+    if not (isinstance(tol, float | int | np.number) and np.isfinite(tol) and tol > 0.0):
         raise DataError(f"tol must be a positive number; got {tol!r}.")
     for name, value, least in (("max_iter", max_iter, 0), ("threads", threads, 1)):
-        if value is not None and not (isinstance(value, Integral) and value >= least):
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
 
 

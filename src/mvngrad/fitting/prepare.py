@@ -22,7 +22,7 @@ from mvngrad.models.structure import Structure
 
 EPS = float(np.finfo(float).eps)
 # Where 1 − R² of a column given those before it stays above this, ε·cond(S) is still small.
-PLAIN_PIVOT = 1e-5
+PLAIN_PIVOT = 1e-3
 MORE_PASSES = 3
 
 Rows = npt.NDArray[Any]
@@ -45,17 +45,20 @@ def moments_of_rows(
     for _ in range(MORE_PASSES):
         if pivots.min() > PLAIN_PIVOT:
             break
-        moments = passes.of_rows(X, weights, _better_frame(moments, root, pivots, X), threads)
+        frame = _better_frame(moments, root, pivots, X, weights)
+        moments = passes.of_rows(X, weights, frame, threads)
         root, pivots = moments.root_and_pivots
     _require_above_rounding(moments, root, pivots, X, columns)
     return moments
 
 
-def _better_frame(moments: Moments, root: Array, pivots: Array, X: Rows) -> AffineFrame:
+def _better_frame(
+    moments: Moments, root: Array, pivots: Array, X: Rows, weights: Array | None
+) -> AffineFrame:
     if pivots.min() > 1e3 * moments.d * EPS:
         return AffineFrame(moments.mean, compose(moments.frame, root))
     if moments.frame.is_diagonal:
-        return passes.frame_of(X, full=True)
+        return passes.frame_of(X, weights, full=True)
     ridge = moments.spread + np.diag(np.diagonal(moments.spread)) * (1e4 * moments.d * EPS)
     return AffineFrame(moments.mean, compose(moments.frame, cholesky(ridge / moments.weight)))
 

@@ -10,7 +10,7 @@ import numpy as np
 from mvngrad.core.checks import as_factor, as_vector
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root, solve_lower
-from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.core.roots import full_rank_root
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +42,7 @@ class Start:
 
 def _full_rank(value: Any, d: int) -> Array:
     factor = as_factor(value, d, name="start")
-    largest = np.abs(factor).max(axis=1, initial=0.0)
-    enough = factor.shape[1] >= d and bool((largest > 0.0).all())
-    pivots = np.diagonal(lower_root(factor / largest[:, None])) if enough else np.zeros(1)
-    if pivots.min() <= np.finfo(float).eps:
-        raise NotPositiveDefiniteError(
-            f"start of shape {factor.shape} does not have full row rank: ΛΛᵀ is singular and the "
-            "likelihood has no value there. Start from np.diag of standard deviations, or leave "
-            "start out."
-        )
+    full_rank_root(factor, name="start")
     return factor
 
 

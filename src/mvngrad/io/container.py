@@ -23,7 +23,7 @@ from mvngrad.errors import ModelFileError
 from mvngrad.io.atomic import replacement
 
 KEY = "mvngrad"
-HEADER_LIMIT = 2 * 2**20  # bytes; 10,000 columns with names of 100 letters are half of that
+HEADER_LIMIT = 2**20  # bytes: 8,000 columns with names of 100 letters
 DTYPES = ("F64", "I64", "BOOL")
 
 Document = dict[str, Any]
@@ -113,8 +113,18 @@ def one_error(task: str) -> Iterator[None]:
     try:
         yield
     except (ModelFileError, OSError, SafetensorError, MemoryError, RecursionError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error) or "it is too large"
-        raise ModelFileError(f"cannot {task}: {reason}") from error
+        raise ModelFileError(f"cannot {task}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case ModelFileError():
+            return str(error)
+        case OSError():
+            return error.strerror or str(error)
+        case MemoryError() | RecursionError():
+            return "it holds too much, or is nested too deeply."
+    return f"it is damaged: {error}"
 
 
 def parsed(text: str) -> Any:

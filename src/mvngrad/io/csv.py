@@ -34,6 +34,12 @@ class CsvTable(NamedTuple):
 
     table: Table
     left_out: tuple[str, ...]
+    source: TextSource
+    header: Header
+
+    def lines_of(self, rows: Sequence[int]) -> list[int]:
+        """The lines of the file on which these rows, counted from 0, begin. Reads it again."""
+        return [line for line, _ in _records_at(self.source, self.header, rows)]
 
 
 def read_csv(path: Path, columns: Sequence[str | int] | None = None) -> CsvTable:
@@ -71,13 +77,8 @@ def _read(source: TextSource, columns: Sequence[str | int] | None) -> CsvTable:
     _require_numbers(source, header, numeric, left_out if columns is not None else ())
     rows = _rows(list(numeric.values()))
     _require_finite(source, header, list(numeric), rows)
-    return CsvTable(Table(rows, tuple(header.names[j] for j in numeric)), left_out)
-
-
-def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
-    """The lines of the file on which these rows (counted from 0) stand."""
-    source = TextSource.of(Path(path))
-    return [line for line, _ in _records_at(source, read_header(source), rows)]
+    table = Table(rows, tuple(header.names[j] for j in numeric))
+    return CsvTable(table, left_out, source, header)
 
 
 # The values
@@ -114,13 +115,12 @@ def _parsed(source: TextSource, header: Header, chosen: Sequence[int], textual: 
 
     positions = [str(j) for j in range(len(header.names))]
     types = {str(j): pa.string() if j in textual else pa.float64() for j in chosen}
+    quoted = source.quotes_after(header.lines)
     with source.open() as stream:
         return read_csv(
             stream,
             ReadOptions(column_names=positions, skip_rows=header.lines, encoding=source.encoding),
-            ParseOptions(
-                delimiter=header.separator, newlines_in_values=source.quotes_after(header.lines)
-            ),
+            ParseOptions(delimiter=header.separator, newlines_in_values=quoted),
             ConvertOptions(column_types=types, include_columns=list(types), null_values=_SPELLINGS),
         )
 
@@ -175,7 +175,7 @@ def _of_column(source: TextSource, header: Header, j: int, column: Any) -> Any |
 def _stray(source: TextSource, header: Header, j: int, words: Words) -> str:
     row, count = words.first_stray()
     (line, record), *_ = _records_at(source, header, [row])
-    others = f"; nor are {count - 1} other values" if count > 1 else ""
+    others = {1: "", 2: "; nor is 1 other value"}.get(count, f"; nor are {count - 1} other values")
     return (
         f"{source.path}, line {line}: {record[j]!r} in column {header.names[j]!r} is not a number"
         f"{others}. {remedy(record[j])} Or choose columns without {header.names[j]!r}."

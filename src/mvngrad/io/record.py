@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, Literal, final
 
+import numpy as np
+
+from mvngrad._version import __version__
+from mvngrad.core.ops import Array
 from mvngrad.errors import ModelFileError
 
+SCHEMA = 1
+READERS = {"fit": "mvngrad.load", "moments": "mvngrad.Moments.load"}
 LARGEST = sys.float_info.max
+
+
+Kind = Literal["fit", "moments"]
+PathLike = str | os.PathLike[str]
 
 
 def as_number(value: float) -> float | dict[str, str]:
@@ -72,6 +83,39 @@ class Record:
         """Refuse what nobody asked for."""
         if self._left:
             raise ModelFileError(f"the field {_shown(min(self._left))} has no meaning.")
+
+
+def heading(kind: Kind) -> dict[str, Any]:
+    """What a document begins with."""
+    return {"schema": SCHEMA, "kind": kind, "written_by": __version__}
+
+
+def record_of(document: Mapping[str, Any], kind: Kind) -> Record:
+    """The document without its heading, which says what the rest means."""
+    record = Record(document)
+    schema = record.count("schema")
+    if schema > SCHEMA:
+        writer = str(document.get("written_by", "?"))[:20]
+        raise ModelFileError(
+            f"it was written by a newer mvngrad ({writer!r}, schema {schema}; this is "
+            f"{__version__}, schema {SCHEMA}): upgrade, pip install -U mvngrad."
+        )
+    if schema != SCHEMA:
+        raise ModelFileError(f"its schema is {schema}; there has been none before {SCHEMA}.")
+    record.text("written_by")
+    found = record.text("kind")
+    if found not in READERS:
+        raise ModelFileError(f"its kind is {found[:60]!r}, which is none of {', '.join(READERS)}.")
+    if found != kind:
+        raise ModelFileError(f"it holds {found}, not {kind}: read it with {READERS[found]}.")
+    return record
+
+
+def require_finite(**arrays: Array) -> None:
+    """Refuse NaN and infinity."""
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"the array {name!r} must be finite.")
 
 
 def _shown(value: Any) -> str:

@@ -32,7 +32,9 @@ def as_table(data: Any, columns: Sequence[Any] | None = None) -> Table:
     if isinstance(data, str | Path):
         from mvngrad.io.csv import read_csv
 
-        return read_csv(Path(data), columns).table
+        read = read_csv(Path(data), columns)
+        _say_left_out(read.left_out)
+        return read.table
     frame = data.to_frame() if hasattr(data, "to_frame") else data
     if hasattr(frame, "__dataframe__") or hasattr(frame, "collect_schema"):
         return _of_dataframe(frame, columns)
@@ -93,12 +95,15 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
         raise DataError(
             f"the dataframe has no numeric column; it has {', '.join(map(str, names))}."
         )
-    if left_out:
-        warnings.warn(
-            f"left out columns without numbers: {', '.join(left_out)}", DataWarning, stacklevel=4
-        )
+    _say_left_out(left_out)
     arrays = [_as_float(frame.get_column(name)) for name in numeric]
     return Table(as_rows(np.column_stack(arrays)), tuple(map(str, numeric)))
+
+
+def _say_left_out(names: Sequence[str]) -> None:
+    if names:
+        said = f"left out columns without numbers: {', '.join(names)}"
+        warnings.warn(said, DataWarning, stacklevel=6)
 
 
 def _as_float(series: Any) -> npt.NDArray[np.float64]:

@@ -19,7 +19,6 @@ from mvngrad.errors import ModelFileError
 from mvngrad.models.structure import Structure
 
 AnyArray = npt.NDArray[Any]
-KINDS = "fiub"  # what kinds of NumPy numbers an argument may hold
 
 
 def described(structure: Structure, arrays: dict[str, AnyArray], name: str) -> dict[str, Any]:
@@ -79,8 +78,7 @@ class Rebuilder:
             return structure if d is None else structure.sized(d)
         except Exception as error:  # whatever a constructor has to say about its arguments
             raise ModelFileError(
-                f"its structure {cls.__name__} cannot be made from the arguments "
-                f"{', '.join(values) or '(none)'}: {error}"
+                f"its structure {cls.__name__} cannot be made from its arguments: {error}"
             ) from error
 
     def _value(self, value: Any) -> Any:

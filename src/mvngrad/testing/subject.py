@@ -14,6 +14,7 @@ from mvngrad.core.ops import Array, condition_estimate, lower_root, solve_lower
 from mvngrad.models.structure import Structure
 
 EPS = float(np.finfo(float).eps)
+TINY = float(np.finfo(float).tiny)
 STEPS = 10.0 ** np.array([-1.5, -2.0, -2.5, -3.0])
 SLOPE = 1.9
 NEGLIGIBLE = 1e-8  # of the largest singular value: counts as none
@@ -27,10 +28,13 @@ class Subject:
         self.theta.flags.writeable = False
         self.structure = sized(structure, len(self.theta), d)
         self.d = self.structure.columns
-        self.demand("θ has ``size`` entries", abs(self.structure.size - len(self.theta)), 0)
+        misshapen = self.theta.shape != (self.structure.size,)
+        self.demand(f"θ is flat with {self.structure.size} entries (0: yes, 1: no)", misshapen, 0)
         self.S = self.structure.cov(self.theta)
         self.L = lower_root(self.structure.factor(self.theta))
-        self.deviations = np.sqrt(np.diagonal(self.S))
+        variances = np.diagonal(self.S)
+        self.demand("every variance > 0 (negated smallest)", -float(variances.min()), -TINY)
+        self.deviations = np.sqrt(variances)
 
     @property
     def amplification(self) -> float:
@@ -42,7 +46,7 @@ class Subject:
         """A random v along which S moves by its own size: ‖L⁻¹ push(v) L⁻ᵀ‖ = 1."""
         v = rng.standard_normal(len(self.theta))
         length = float(np.linalg.norm(whitened(self.L, self.structure.push(self.theta, v))))
-        self.demand("push(θ, v) ≠ 0 (negated length)", -length, -np.finfo(float).tiny)
+        self.demand("push(θ, v) ≠ 0 (negated length)", -length, -TINY)
         return v / length
 
     def data(self, rng: np.random.Generator) -> Moments:

@@ -14,6 +14,8 @@ they reach the machine's peak, where the same loops in Python syntax reach a thi
 
 from __future__ import annotations
 
+import itertools
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,7 @@ def padded(shift: Floats, scales: Floats | None) -> tuple[Floats, Floats]:
 
 _I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
 _VECTOR = ir.VectorType(_F64, LANES)
+_NEXT, _SOON = (1, 3), (0, 2)  # to be written, in the first cache; to be read, in the second
 
 
 def _eight(context: Any, b: Any, kind: Any, array: Any, offset: Any) -> Any:
@@ -95,12 +98,12 @@ def _load_some(b: Any, address: Any, room: Any, size: int) -> Any:
     return loaded if size == 8 else b.fpext(loaded, _VECTOR)
 
 
-def _fetch(b: Any, address: Any, *, write: bool, locality: int) -> None:
+def _fetch(b: Any, address: Any, use: tuple[int, int]) -> None:
     """Ask for a cache line; an address beyond the data does no harm."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
     fetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
-    b.call(fetch, [b.bitcast(address, byte), _I32(int(write)), _I32(locality), _I32(1)])
+    b.call(fetch, [b.bitcast(address, byte), *map(_I32, use), _I32(1)])
 
 
 def _pack_lanes(
@@ -142,33 +145,22 @@ def _add_tiles(width: int) -> Any:
                 place = b.add(b.mul(number, _I64(ROOM)), b.mul(k, _I64(LANES)))
                 return _eight(context, b, kinds[0], P, place)
 
-            def line(k: Any) -> Any:
-                place = b.mul(k, _I64(8 * LINE // kinds[6].dtype.bitwidth))
-                return _eight(context, b, kinds[6], X, b.add(ahead, place))
-
             def target(v: int, m: int) -> Any:
                 place = b.add(b.mul(tile, _I64(LANES**2)), _I64(v * LANES**2 + m * LANES))
                 return _eight(context, b, kinds[4], T, place)
 
-            for v in range(width):
-                for m in range(LANES):
-                    _fetch(b, target(v, m), write=True, locality=3)
+            def operands(k: Any) -> tuple[Any, list[Any]]:
+                line = b.mul(k, _I64(8 * LINE // kinds[6].dtype.bitwidth))
+                _fetch(b, _eight(context, b, kinds[6], X, b.add(ahead, line)), _SOON)
+                y = [b.load(panel(b.add(j, _I64(v)), k), align=8) for v in range(width)]
+                return panel(i, k), y
+
+            for v, m in itertools.product(range(width), range(LANES)):
+                _fetch(b, target(v, m), _NEXT)
             for low in range(0, LANES, STRIP):
-                cells = [(v, m) for m in range(low, low + STRIP) for v in range(width)]
-                sums = {cell: cgutils.alloca_once(b, _VECTOR) for cell in cells}  # registers
-                for held in sums.values():
-                    b.store(ir.Constant(_VECTOR, [0.0] * LANES), held)
-                with cgutils.for_range(b, rows) as loop:
-                    _fetch(b, line(loop.index), write=False, locality=2)
-                    left = panel(i, loop.index)
-                    right = [panel(b.add(j, _I64(v)), loop.index) for v in range(width)]
-                    y = [b.load(address, align=8) for address in right]
-                    for m in range(low, low + STRIP):
-                        x = _lane(b, left, m)
-                        for v in range(width):
-                            _add_product(b, sums[v, m], x, y[v])
-                for (v, m), held in sums.items():
-                    total = b.fadd(b.load(target(v, m), align=8), b.load(held))
+                cells = list(itertools.product(range(low, low + STRIP), range(width)))
+                for (m, v), held in zip(cells, _products(b, rows, operands, cells), strict=True):
+                    total = b.fadd(b.load(target(v, m), align=8), held)
                     b.store(total, target(v, m), align=8)
             return context.get_dummy_value()
 
@@ -177,9 +169,19 @@ def _add_tiles(width: int) -> Any:
     return intrinsic(add)
 
 
-def _add_product(b: Any, sum_: Any, x: Any, y: Any) -> None:
-    product = b.fmul(x, y, flags=("contract",))
-    b.store(b.fadd(b.load(sum_), product, flags=("contract",)), sum_)
+def _products(b: Any, rows: Any, operands: Any, cells: list[tuple[int, int]]) -> list[Any]:
+    """Σₖ x[m] y[v] for the cells (m, v), each in a register: LLVM keeps such slots there."""
+    slots = {cell: cgutils.alloca_once(b, _VECTOR) for cell in cells}
+    for slot in slots.values():
+        b.store(ir.Constant(_VECTOR, [0.0] * LANES), slot)
+    with cgutils.for_range(b, rows) as loop:
+        x, y = operands(loop.index)
+        for m, group in itertools.groupby(slots, key=itemgetter(0)):
+            spread = _lane(b, x, m)  # one at a time: the sums need the other registers
+            for cell in group:
+                product = b.fmul(spread, y[cell[1]], flags=("contract",))
+                b.store(b.fadd(b.load(slots[cell]), product, flags=("contract",)), slots[cell])
+    return [b.load(slot) for slot in slots.values()]
 
 
 _pack_eight = intrinsic(_pack_lanes)

@@ -1,0 +1,55 @@
+"""Choices and checks of options.
+
+The lists repeat what the library accepts, because reading them from there would import NumPy
+for ``--help``; a test holds them equal.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import click
+
+STRUCTURES = ("full", "diagonal", "spherical")
+MISSING = ("fiml", "drop", "raise")
+METHODS = (
+    "auto",
+    "closed-form",
+    "gradient-descent",
+    "momentum",
+    "nesterov",
+    "barzilai-borwein",
+    "cg",
+    "bfgs",
+    "l-bfgs",
+    "natural-gradient",
+)
+
+
+def column_names(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """Names between commas, quoted as in CSV if one holds a comma; the option may be repeated."""
+    names = [name.strip() for line in csv.reader(given, skipinitialspace=True) for name in line]
+    if given and not (names and all(names)):
+        raise click.BadParameter("give names between commas, none empty.")
+    twice = [name for j, name in enumerate(names) if name in names[:j]]
+    if twice:
+        raise click.BadParameter(f"{twice[0]!r} is named twice.")
+    return tuple(names) or None
+
+
+def positive(
+    _context: click.Context, _option: click.Parameter, value: float | None
+) -> float | None:
+    """A finite number above 0, where one is given."""
+    if value is not None and not (math.isfinite(value) and value > 0.0):
+        raise click.BadParameter(f"{value} is not a positive number.")
+    return value
+
+
+def standard_input(_context: click.Context, _option: click.Parameter, file: Path) -> Path:
+    """The path itself, or that of standard input for a dash."""
+    return Path("/dev/stdin") if str(file) == "-" else file
