@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NeedsRowsError,
         NotPositiveDefiniteError,
     )
+    from mvngrad.fitting.convergence import Status, Step, Trace
     from mvngrad.fitting.fit import fit
     from mvngrad.fitting.result import Fit
     from mvngrad.modelfile import load
@@ -52,7 +53,10 @@ _HOME = {
     "NeedsRowsError": "errors",
     "NotPositiveDefiniteError": "errors",
     "Spherical": "models.diagonal",
+    "Status": "fitting.convergence",
+    "Step": "fitting.convergence",
     "Structure": "models.structure",
+    "Trace": "fitting.convergence",
     "fit": "fitting.fit",
     "load": "modelfile",
     "nll": "core.nll",
@@ -77,7 +81,10 @@ __all__ = [
     "NeedsRowsError",
     "NotPositiveDefiniteError",
     "Spherical",
+    "Status",
+    "Step",
     "Structure",
+    "Trace",
     "__version__",
     "fit",
     "load",

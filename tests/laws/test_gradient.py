@@ -38,9 +38,8 @@ def complex_step(f, x):
     return slopes
 
 
-def assert_close_but_not_the_same(found, expected, rtol):
+def assert_close(found, expected, rtol):
     assert np.linalg.norm(found - expected) <= rtol * np.linalg.norm(expected)
-    assert not np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("condition", [4.0, 1e4])
@@ -64,13 +63,16 @@ def test_nll_and_grad(d, shape, weighted, condition, rng):
     assert value == pytest.approx(J(mu, Lambda, psi), rel=rtol)
     assert value == mg.nll(X, mu, Lambda, noise=psi, weights=w if weighted else None)
     slopes = complex_step(lambda mu: J(mu, Lambda, psi), mu)
-    assert_close_but_not_the_same(gradient.mean, slopes, rtol)
-    slopes = complex_step(lambda Lambda: J(mu, Lambda, psi), Lambda)
-    assert_close_but_not_the_same(gradient.factor, slopes, rtol)
+    assert_close(gradient.mean, slopes, rtol)
+    of_factor = complex_step(lambda Lambda: J(mu, Lambda, psi), Lambda)
+    assert_close(gradient.factor, of_factor, rtol)
+    assert d == 2 or not np.array_equal(
+        [*gradient.mean, *gradient.factor.flat], [*slopes, *of_factor.flat]
+    )
     assert (gradient.noise is None) == (psi is None)
     if psi is not None:
         slopes = complex_step(lambda psi: J(mu, Lambda, psi), psi)
-        assert_close_but_not_the_same(gradient.noise, slopes, rtol)
+        assert_close(gradient.noise, slopes, rtol)
 
 
 def naive_triangle(theta, d):

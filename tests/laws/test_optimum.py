@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import mvngrad as mg
 from cases import factor_of_condition, orthogonal
@@ -18,6 +19,13 @@ from mvngrad.fitting.methods import DRIVERS
 
 N, D = 60, 3
 MONOTONE = sorted(set(DRIVERS) - {"barzilai-borwein"})
+
+
+@pytest.fixture(autouse=True)
+def one_blas_thread():
+    """On a busy machine BLAS threads wait for each other at every small step of SciPy's drivers."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 @pytest.fixture(name="X")

@@ -143,8 +143,9 @@ def _about(
     n, t, Q = chunk_sums(X, pilot, w, None if late else frame.root, work=work)
     if late:
         # Powers of two: scaling the sums afterwards gives the same bits as scaling every row.
-        t = t / frame.root
-        Q = Q / np.multiply.outer(frame.root, frame.root)
+        t /= frame.root
+        Q /= frame.root
+        Q /= frame.root[:, None]
     n_obs = len(X) if w is None else int(np.count_nonzero(w))
     center = frame.whiten(pilot - frame.origin)
     if n == 0.0:

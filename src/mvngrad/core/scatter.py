@@ -23,6 +23,7 @@ KERNEL_WORK = 2e8
 
 CHUNK_ELEMENTS = 2**20  # 8 MB of float64: enough to hide Python's share of a chunk
 CHUNK_ROWS = 4096  # at least: a d×d merge then costs a few per cent of the chunk
+CHUNK_LIMIT = 65536  # rows at most, so that rounding in one long sum stays small
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once
 KERNEL_ROWS = 128  # rows of a block in the compiled loop
@@ -41,9 +42,9 @@ def chunk_bounds(n: int, d: int) -> list[tuple[int, int]]:
     """Where the chunks of n rows begin and end: a function of the shape alone.
 
     Their number is a power of two, so that they share out evenly among threads and the merge tree
-    is balanced; a chunk has at least 4096 rows and 8 MB, or there is only one.
+    is balanced; a chunk has at least 4096 rows, and 8 MB or 65,536 rows, or there is only one.
     """
-    rows = max(CHUNK_ELEMENTS // max(d, 1), CHUNK_ROWS)
+    rows = min(max(CHUNK_ELEMENTS // max(d, 1), CHUNK_ROWS), CHUNK_LIMIT)
     count = 1 << max((n // rows).bit_length() - 1, 0)
     edges = [n * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))

@@ -1,8 +1,9 @@
 """The gradient family of the note's footnote: methods that use gradients, current and past, only.
 
 Each driver is a loop over ``evaluate(x) → J/n, ∇`` and reports every iterate to
-``accept(x, step)``, which ends the loop by raising. In all of them a step is taken only if J
-falls enough (Armijo 1966), so from any start J decreases; what differs is the direction.
+``accept(x, step)``, which ends the loop by raising. A step is taken only if J falls enough
+(Armijo 1966), so from any start J decreases, in Barzilai–Borwein over ten steps rather than at
+each; what differs is the direction.
 """
 
 from __future__ import annotations

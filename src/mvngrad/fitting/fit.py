@@ -16,6 +16,7 @@ from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning
 from mvngrad.fitting import prepare
 from mvngrad.fitting.convergence import Status, Step
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen
+from mvngrad.fitting.requirements import Requirements
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.solve import Solution, closed_form, iterate
 from mvngrad.fitting.start import Start
@@ -23,7 +24,7 @@ from mvngrad.io.missing import Missing, complete_rows
 from mvngrad.io.table import as_table, default_names
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Cholesky
-from mvngrad.models.means import FreeMean, as_mean
+from mvngrad.models.means import FreeMean, Mean, as_mean
 from mvngrad.models.structure import Structure
 
 NAMED: dict[str, type[Structure]] = {
@@ -92,8 +93,9 @@ def fit(
 
     Notes
     -----
-    Data are read once; an iteration then costs O(d³) whatever n. Every fit is solved in the
-    frame of the data itself, so units and conditioning do not matter. Rennie 2006.
+    Data are read once, or again if columns are nearly collinear; an iteration then costs O(d³)
+    whatever n. A fit is solved in the frame of the data itself as far as the structure is closed
+    under it: for a full covariance neither units nor conditioning matter. Rennie 2006.
 
     Examples
     --------
@@ -106,12 +108,11 @@ def fit(
     began = time.perf_counter()
     _require_options(tol, max_iter, threads)
     structure = _structure(covariance)
-    moments, names = _moments(data, structure, weights, missing, columns, threads)
+    moments, mean, names = _moments(data, structure, mean, weights, missing, columns, threads)
     d = moments.d
     at = Start.of(start, d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
-    mean = as_mean(mean, d)
     method = chosen(method, structure)  # type: ignore[assignment]
     if method == "closed-form":
         solution = closed_form(moments, structure, mean)
@@ -170,35 +171,36 @@ def _require_options(tol: Any, max_iter: Any, threads: Any) -> None:
 def _moments(
     data: Any,
     structure: Structure,
+    mean: Any,
     weights: Any,
     missing: Missing,
     columns: Sequence[Any] | None,
     threads: int | None,
-) -> tuple[Moments, tuple[str, ...]]:
+) -> tuple[Moments, Mean, tuple[str, ...]]:
     if isinstance(data, Moments):
-        return _checked(data, structure, weights, columns)
+        return _checked(data, structure, mean, weights, columns)
     rows, names = as_table(data, columns)
+    mean = as_mean(mean, len(names))
     rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
+    job = Requirements(structure, mean, names)
     try:
-        return prepare.moments_of_rows(rows, w, structure, names, threads), names
+        return prepare.moments_of_rows(rows, w, job, threads), mean, names
     except DataError:
         require_finite_rows(rows, w, names)  # the same complaint, with the columns' names
         raise
 
 
 def _checked(
-    moments: Moments, structure: Structure, weights: Any, columns: Sequence[Any] | None
-) -> tuple[Moments, tuple[str, ...]]:
+    moments: Moments, structure: Structure, mean: Any, weights: Any, columns: Sequence[Any] | None
+) -> tuple[Moments, Mean, tuple[str, ...]]:
     if weights is not None:
         raise DataError("Moments carry their weights already; pass weights to Moments.of.")
     names = default_names(moments.d) if columns is None else tuple(map(str, columns))
     if len(names) != moments.d:
         raise DataError(f"columns names {len(names)} columns, the moments have {moments.d}.")
-    prepare.require_variation(moments, names)
-    if structure.equivariance == "affine":
-        prepare.require_enough_rows(moments, names)
-        prepare.require_full_rank(moments, names)
-    return moments, names
+    mean = as_mean(mean, moments.d)
+    Requirements(structure, mean, names).check(moments)
+    return moments, mean, names
 
 
 def _said(solution: Solution) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, Trace
 from mvngrad.fitting.curvature import smallest_curvature
 from mvngrad.fitting.methods import DRIVERS
-from mvngrad.fitting.prepare import EPS, compose, in_diagonal_frame, in_own_frame, scatter_about
+from mvngrad.fitting.prepare import compose, in_diagonal_frame, in_own_frame
+from mvngrad.fitting.requirements import EPS, scatter_about
 from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.objective import Objective
@@ -61,9 +62,8 @@ def closed_form(moments: Moments, structure: Structure, mean: Mean) -> Solution:
 
 def _saturated_closed_form(moments: Moments, structure: Structure, mean: Mean) -> Solution:
     # In the frame of A itself S = I is the optimum: nothing is left to factor or to solve.
-    known = mean.mean(np.empty(0)) if isinstance(mean, FixedMean) else None
-    scatter = scatter_about(moments, known)
-    own = in_own_frame(scatter, known)
+    scatter = scatter_about(moments, mean)
+    own = in_own_frame(scatter, _known(mean))
     objective = _objective(own, structure, mean)
     beta = objective.mean.start(own.center)
     e = evaluate(own, objective.mean.mean(beta), IdentityCovariance())
@@ -114,7 +114,11 @@ def iterate(
 ) -> Solution:
     """Run a driver from the start, in the data's own frame, and keep the best point it saw."""
     affine = structure.equivariance == "affine"
-    own = in_own_frame(moments) if affine else in_diagonal_frame(moments, structure)
+    own = (
+        in_own_frame(scatter_about(moments, mean), _known(mean))
+        if affine
+        else in_diagonal_frame(moments, structure)
+    )
     working = structure.working()
     objective = _objective(own, working, mean)
     monitor = Monitor(
@@ -178,6 +182,10 @@ def _reported(monitor: Monitor, structure: Structure, status: Status) -> Solutio
         trace=Trace(tuple(monitor.steps)),
         n_eval=monitor.n_eval,
     )
+
+
+def _known(mean: Mean) -> Array | None:
+    return mean.value if isinstance(mean, FixedMean) else None
 
 
 def _objective(moments: Moments, structure: Structure, mean: Mean) -> Objective:

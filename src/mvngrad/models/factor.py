@@ -172,8 +172,8 @@ class InverseCholesky(Structure):
     push = dL Lᵀ + L dLᵀ,   pull(G) = −tril(2LᵀGLLᵀ), its diagonal times Bⱼⱼ.
 
     In L the likelihood is far from convex and a bad start costs hundreds of evaluations; in B it
-    is ½ tr(BABᵀ) − n log|B|, convex, with Hessian near the identity in the frame of the data.
-    So ``Cholesky`` iterates in these coordinates and reports its own.
+    is ½ tr(BABᵀ) − n log|B|, convex, with Hessian near the identity in the frame of the data; the
+    logarithm of the diagonal keeps every θ legal. So ``Cholesky`` iterates in these coordinates and reports its own.
     """
 
     equivariance: ClassVar[Equivariance] = "affine"

@@ -23,8 +23,9 @@ from mvngrad.core.ops import Array, cholesky
 class Structure(ABC):
     """A family of covariances S(θ), θ a flat real vector, every real θ legal.
 
-    A subclass gives ``factor(θ)`` or ``cov(θ)``, ``push``, ``pull``, ``size`` and ``start``, and
-    is final. The number of columns ``d`` is set when a structure meets data (``sized``).
+    A subclass gives ``factor(θ)`` or ``cov(θ)``, ``push``, ``pull``, ``size``, ``start`` and
+    ``rescale``, and is final. The number of columns ``d`` is set when a structure meets data
+    (``sized``).
     ``mvngrad.testing.check_structure(MyStructure(), theta, d=3)`` checks all the laws.
 
     Attributes

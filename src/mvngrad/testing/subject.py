@@ -15,7 +15,7 @@ from mvngrad.models.structure import Structure
 
 EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
-STEPS = 10.0 ** np.array([-1.5, -2.0, -2.5, -3.0])
+STEPS = 10.0 ** np.array([-2.0, -2.5, -3.0, -3.5])
 SLOPE = 1.9
 NEGLIGIBLE = 1e-8  # of the largest singular value: counts as none
 
@@ -74,8 +74,9 @@ class Subject:
     ) -> None:
         """The remainder falls as h² or faster, or is nothing but rounding."""
         gaps = np.array([remainder(h) for h in STEPS])
-        if not (gaps <= 10.0 * rounding).all():
-            slope = np.polyfit(np.log(STEPS), np.log(np.maximum(gaps, rounding)), 1)[0]
+        seen = ~(gaps <= 10.0 * rounding)
+        if np.count_nonzero(seen) > 1:
+            slope, _ = np.polyfit(np.log(STEPS[seen]), np.log(gaps[seen]), 1)
             self.demand(f"{law} (negated slope)", -float(slope), -SLOPE)
 
     def demand(self, law: str, measured: float, bound: float) -> None:

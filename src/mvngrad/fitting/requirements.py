@@ -1,0 +1,130 @@
+"""What data must satisfy for the likelihood of a model to have a maximum, and errors that help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array
+from mvngrad.errors import DataError, NotPositiveDefiniteError
+from mvngrad.models.means import FixedMean, Mean
+from mvngrad.models.structure import Structure
+
+EPS = float(np.finfo(float).eps)
+HELD = 1e150  # a standard deviation whose square float64 can hold
+
+
+def scatter_about(moments: Moments, mean: Mean) -> Moments:
+    """The moments with A = C + n(m−μ)(m−μ)ᵀ for C where μ is known, else as they are."""
+    if not isinstance(mean, FixedMean):
+        return moments
+    offset = moments.center + moments.frame.whiten(moments.frame.origin - mean.value)
+    scatter = moments.spread + moments.weight * np.multiply.outer(offset, offset)
+    return replace(moments, spread=scatter)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """A model and the names of its columns, held against data."""
+
+    structure: Structure
+    mean: Mean
+    columns: Sequence[str]
+
+    @property
+    def full(self) -> bool:
+        """Whether the model needs a nonsingular scatter."""
+        return self.structure.equivariance == "affine"
+
+    def check(self, moments: Moments) -> None:
+        """All that moments alone can tell."""
+        scatter = scatter_about(moments, self.mean)
+        self.require_variation(scatter)
+        if self.full:
+            self.require_rows(scatter)
+            _, pivots = scatter.root_and_pivots
+            self.require_rank(scatter, pivots <= 16.0 * moments.d * EPS)
+
+    def require_variation(self, scatter: Moments) -> None:
+        """Refuse columns without variance, and variances that float64 cannot hold."""
+        size = deviations(scatter)
+        constant = size <= 4.0 * EPS * np.abs(scatter.mean)
+        if constant.any():
+            names = [self.columns[j] for j in np.flatnonzero(constant).tolist()]
+            raise NotPositiveDefiniteError(
+                f"{listed(names)} {'does' if len(names) == 1 else 'do'} not vary over "
+                f"{counted(scatter.n_obs, 'row')}: a variance of 0 makes the likelihood "
+                "unbounded. Drop the column (columns=…), or give more rows.",
+                smallest_eigenvalue=0.0,
+                columns=names,
+            )
+        extreme = (size > HELD) | (size < 1.0 / HELD)
+        if extreme.any():
+            j = int(np.argmax(extreme))
+            raise DataError(
+                f"{self.columns[j]} has a standard deviation of {size[j]:.3g}, whose square "
+                "float64 cannot hold. Rescale the column, for example to units in which it is "
+                "near 1."
+            )
+
+    def require_rows(self, scatter: Moments) -> None:
+        """Refuse fewer rows than a full covariance needs: d, and one for a free mean."""
+        least = scatter.d + (not isinstance(self.mean, FixedMean))
+        if scatter.n_obs < least:
+            raise NotPositiveDefiniteError(
+                f"{counted(scatter.n_obs, 'row')} cannot determine a full covariance of "
+                f"{counted(scatter.d, 'column')}: its likelihood is unbounded. Give at least "
+                f"{least} rows, fewer columns (columns=…), or a smaller model such as "
+                "covariance='diagonal'.",
+                smallest_eigenvalue=0.0,
+                columns=self.columns,
+                rank=max(scatter.n_obs + scatter.d - least, 0),
+            )
+
+    def require_rank(self, scatter: Moments, collinear: Array) -> None:
+        """Refuse collinear columns, by name."""
+        if not collinear.any():
+            return
+        j = int(np.argmax(collinear))
+        correlation = _correlation(scatter)
+        eigenvalues = np.linalg.eigvalsh(correlation)
+        share, *_ = np.linalg.lstsq(correlation[:j, :j], correlation[:j, j], rcond=1e-7)
+        order = np.argsort(-np.abs(share)).tolist()
+        partners = [self.columns[i] for i in order if abs(share[i]) > 1e-4]
+        names = [self.columns[j], *partners]
+        raise NotPositiveDefiniteError(
+            f"{self.columns[j]} is a linear combination of {listed(partners)}: the covariance is "
+            f"singular and its likelihood unbounded. Drop one of {listed(names)}, or fit a smaller "
+            "model such as covariance='diagonal'.",
+            smallest_eigenvalue=float(eigenvalues[0]),
+            columns=names,
+            rank=int(np.count_nonzero(eigenvalues > 16.0 * len(share) * EPS * eigenvalues[-1])),
+        )
+
+
+def deviations(scatter: Moments) -> Array:
+    """Standard deviations in the data's units; in a full frame, their order of magnitude."""
+    of_z = np.sqrt(np.clip(np.diagonal(scatter.spread), 0.0, None) / scatter.weight)
+    root = scatter.frame.root
+    with np.errstate(over="ignore"):
+        return of_z * root if scatter.frame.is_diagonal else np.abs(root * of_z).max(axis=1)
+
+
+def _correlation(scatter: Moments) -> Array:
+    S = scatter.cov
+    scales = np.sqrt(np.diagonal(S))
+    return np.asarray(S / np.multiply.outer(scales, scales))
+
+
+def counted(number: int, thing: str) -> str:
+    """1 row, 2 rows."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names in a sentence, no more than a few."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,105 @@
+"""Importing us is cheap and changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "scipy numba llvmlite pyarrow pandas polars narwhals safetensors matplotlib click rich"
+
+LOADED = """
+import sys
+import {module}
+print(*sorted({{name.split(".")[0] for name in sys.modules}} & set({heavy!r}.split())))
+"""
+
+UNCHANGED = """
+import os, random, signal, sys, threading, warnings
+import numpy as np
+
+def state():
+    return {{
+        "NumPy errors": repr(np.geterr()),
+        "NumPy printing": repr(np.get_printoptions()),
+        "NumPy random state": repr(np.random.get_state()),
+        "random state": repr(random.getstate()),
+        "warning filters": repr(warnings.filters),
+        "environment": repr(dict(os.environ)),
+        "Ctrl-C": repr(signal.getsignal(signal.SIGINT)),
+        "threads": threading.active_count(),
+        "switch interval": sys.getswitchinterval(),
+        "excepthook": repr(sys.excepthook),
+        "path": repr(sys.path),
+    }}
+
+def changed():
+    return [(name, before[name], now) for name, now in state().items() if now != before[name]]
+
+{first}
+before = state()
+import mvngrad as mg
+assert not changed(), changed()
+{then}
+assert not changed(), changed()
+"""
+
+LIMITS = """
+import numpy as np, scipy.linalg, scipy.linalg.blas
+from threadpoolctl import threadpool_info
+
+def limits():
+    return [(pool["internal_api"], pool["num_threads"]) for pool in threadpool_info()]
+
+before = limits()
+import mvngrad as mg
+assert limits() == before, "import"
+mg.fit(np.random.default_rng(0).normal(size=(300_000, 12)), threads=2)
+assert [pool for pool in limits() if pool in before] == before, "use"
+"""
+
+USE = """
+fit = mg.fit(np.random.default_rng(0).normal(size=(50, 3)), mg.Factor(), method="l-bfgs")
+fit.distribution.rvs(3, rng=1)
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "module", ["mvngrad", "mvngrad.errors", "mvngrad.core", "mvngrad.models", "mvngrad.fitting"]
+)
+def test_import_loads_nothing_heavy(module):
+    assert run(LOADED.format(module=module, heavy=HEAVY)) == ""
+
+
+def test_import_of_the_package_loads_numpy_at_most():
+    assert run("import sys, mvngrad; print('numpy.random' in sys.modules)") == "False"
+
+
+def test_use_in_memory_needs_no_reader_of_files():
+    code = (
+        "import numpy as np, mvngrad as mg\nmg.fit(np.random.default_rng(0).normal(size=(50, 3)))"
+    )
+    heavy = "pyarrow pandas polars matplotlib click rich numba"
+    assert run(code + LOADED.format(module="mvngrad", heavy=heavy)) == ""
+
+
+def test_import_changes_no_global_state():
+    run(UNCHANGED.format(first="", then=""))
+
+
+def test_use_changes_no_global_state():
+    first = "import scipy.optimize, scipy.special"  # which add warning filters of their own
+    run(UNCHANGED.format(first=first, then=USE))
+
+
+def test_no_thread_limit_is_left_behind():
+    run(LIMITS)
