@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from mvngrad.fitting.fit import fit
     from mvngrad.fitting.result import Fit
     from mvngrad.modelfile import load
+    from mvngrad.models.cholesky import Cholesky
     from mvngrad.models.diagonal import Diagonal, Spherical
-    from mvngrad.models.factor import Cholesky, Factor
+    from mvngrad.models.factor import Factor
     from mvngrad.models.structure import Structure
 
 _HOME = {
     "AffineFrame": "core.frame",
-    "Cholesky": "models.factor",
+    "Cholesky": "models.cholesky",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
     "DataWarning": "errors",

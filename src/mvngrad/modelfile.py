@@ -27,7 +27,7 @@ from mvngrad.io.momentsfile import load_moments, save_moments
 from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
 from mvngrad.models.described import Rebuilder, described
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.factor import Cholesky, InverseCholesky
+from mvngrad.models.cholesky import Cholesky, InverseCholesky
 from mvngrad.models.structure import Structure
 
 __all__ = ["load", "load_moments", "save", "save_moments"]

@@ -11,7 +11,7 @@ import mvngrad as mg
 from cases import CASES, Case
 from mvngrad import models
 from mvngrad.core.ops import lower_root
-from mvngrad.models.factor import InverseCholesky
+from mvngrad.models.cholesky import InverseCholesky
 from mvngrad.models.structure import Structure
 
 S = np.array([[4.0, 1.0, -0.5], [1.0, 9.0, 2.0], [-0.5, 2.0, 1.0]])

@@ -56,7 +56,7 @@ def _better_frame(scatter: Moments, X: Rows, weights: Array | None) -> AffineFra
     return AffineFrame(scatter.mean, compose(scatter.frame, root))
 
 
-def _collinear(scatter: Moments, X: Rows) -> Array:
+def _collinear(scatter: Moments, X: Rows) -> npt.NDArray[np.bool_]:
     """Columns whose residual, given those before them, is the rounding of their own values."""
     root, pivots = scatter.root_and_pivots
     residual = np.diagonal(compose(scatter.frame, root))

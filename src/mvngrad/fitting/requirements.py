@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
@@ -84,7 +85,7 @@ class Requirements:
                 rank=max(scatter.n_obs + scatter.d - least, 0),
             )
 
-    def require_rank(self, scatter: Moments, collinear: Array) -> None:
+    def require_rank(self, scatter: Moments, collinear: npt.NDArray[np.bool_]) -> None:
         """Refuse collinear columns, by name."""
         if not collinear.any():
             return

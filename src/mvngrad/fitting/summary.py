@@ -17,7 +17,7 @@ from mvngrad.core.ops import Array, condition_estimate, lower_root
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.factor import Cholesky
+from mvngrad.models.cholesky import Cholesky
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit

@@ -43,11 +43,17 @@ class Subject:
         return condition**2 if type(self.structure).factor is Structure.factor else condition
 
     def direction(self, rng: np.random.Generator) -> Array:
-        """A random v along which S moves by its own size: ‖L⁻¹ push(v) L⁻ᵀ‖ = 1."""
+        """A random v along which S moves by its own size: ‖L⁻¹ push(v) L⁻ᵀ‖ = 1.
+
+        Shorter where the curvature along v is large, as it is along gauge directions.
+        """
         v = rng.standard_normal(len(self.theta))
-        length = float(np.linalg.norm(whitened(self.L, self.structure.push(self.theta, v))))
+        E = self.structure.push(self.theta, v)
+        length = float(np.linalg.norm(whitened(self.L, E)))
         self.demand("push(θ, v) ≠ 0 (negated length)", -length, -TINY)
-        return v / length
+        v, E = v / length, E / length
+        bend = whitened(self.L, self.structure.cov(self.theta + v) - self.S - E)
+        return v / np.sqrt(max(1.0, float(np.linalg.norm(bend))))
 
     def data(self, rng: np.random.Generator) -> Moments:
         """A few rows, drawn from N(0, S)."""

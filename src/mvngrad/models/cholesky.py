@@ -1,0 +1,169 @@
+"""S = LLᵀ with L triangular, positive diagonal by its logarithm; and the same family by L⁻¹."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import numpy as np
+
+from mvngrad.core.frame import Equivariance
+from mvngrad.core.likelihood import Score
+from mvngrad.core.operators import DenseCovariance, WhitenedCovariance
+from mvngrad.core.ops import Array, cholesky, lower_root, solve_lower
+from mvngrad.models.structure import Structure, times
+
+
+@final
+class Cholesky(Structure):
+    """S = LLᵀ, L lower-triangular with Lⱼⱼ = exp(θ): one θ for each positive definite S.
+
+    θ runs over the lower triangle of L row by row, diagonal entries by their logarithm.
+
+    dL = V below the diagonal, Lⱼⱼvⱼⱼ on it;   push = dL Lᵀ + L dLᵀ,   pull(G) = tril(2GL), its
+    diagonal times Lⱼⱼ. Every real θ is legal.
+
+    Examples
+    --------
+    >>> import numpy as np, mvngrad as mg
+    >>> family = mg.Cholesky().sized(2)
+    >>> family.cov(np.array([0.0, 2.0, np.log(3.0)]))       # L = [[1, 0], [2, 3]]
+    array([[ 1.,  2.],
+           [ 2., 13.]])
+    """
+
+    equivariance: ClassVar[Equivariance] = "affine"
+    start_is_optimum: ClassVar[bool] = True
+    linear_precision: ClassVar[bool] = True
+    saturated: ClassVar[bool] = True
+
+    @property
+    def size(self) -> int:
+        """d(d+1)/2."""
+        return self.columns * (self.columns + 1) // 2
+
+    def factor(self, theta: Array) -> Array:
+        """L."""
+        return triangle(self.columns, theta)
+
+    def operator(self, theta: Array) -> DenseCovariance:
+        """L is its own root."""
+        return DenseCovariance(self.factor(theta))
+
+    def push(self, theta: Array, v: Array) -> Array:
+        """dL Lᵀ + L dLᵀ."""
+        L = self.factor(theta)
+        half = triangle_tangent(L, v) @ L.T
+        return half + half.T
+
+    def pull(self, theta: Array, score: Score) -> Array:
+        """tril(2GL), the diagonal times Lⱼⱼ."""
+        L = self.factor(theta)
+        return triangle_cotangent(L, 2.0 * (score @ L))
+
+    def start(self, S: Array) -> Array:
+        """θ of the Cholesky factor of S."""
+        return self.start_at(cholesky(S))
+
+    def start_at(self, factor: Array) -> Array:
+        """θ of the triangular root of ΛΛᵀ."""
+        return triangle_entries(lower_root(factor))
+
+    def rescale(self, theta: Array, T: Array) -> Array:
+        """θ of TL."""
+        return self.start_at(times(T, self.factor(theta)))
+
+    def working(self) -> Structure:
+        """Iterations run on B = L⁻¹: see ``InverseCholesky``."""
+        return InverseCholesky().sized(self.columns)
+
+
+@final
+class InverseCholesky(Structure):
+    """S = B⁻¹B⁻ᵀ, B lower-triangular with Bⱼⱼ = exp(θ): the whitening matrix z = Bx as parameter.
+
+    dB = V below the diagonal, Bⱼⱼvⱼⱼ on it;   with L = B⁻¹, dL = −L dB L,
+    push = dL Lᵀ + L dLᵀ,   pull(G) = −tril(2LᵀGLLᵀ), its diagonal times Bⱼⱼ.
+
+    In L the likelihood is far from convex and a bad start costs hundreds of evaluations; in B it
+    is ½ tr(BABᵀ) − n log|B|, convex, with Hessian near the identity in the frame of the data; the
+    logarithm of the diagonal keeps every θ legal. So ``Cholesky`` iterates in these coordinates
+    and reports its own.
+    """
+
+    equivariance: ClassVar[Equivariance] = "affine"
+    start_is_optimum: ClassVar[bool] = True
+    linear_precision: ClassVar[bool] = True
+    saturated: ClassVar[bool] = True
+
+    @property
+    def size(self) -> int:
+        """d(d+1)/2."""
+        return self.columns * (self.columns + 1) // 2
+
+    def whitener(self, theta: Array) -> Array:
+        """B."""
+        return triangle(self.columns, theta)
+
+    def factor(self, theta: Array) -> Array:
+        """L = B⁻¹."""
+        return solve_lower(self.whitener(theta), np.eye(self.columns))
+
+    def operator(self, theta: Array) -> WhitenedCovariance:
+        """Whitening is multiplication by B."""
+        return WhitenedCovariance(self.whitener(theta))
+
+    def push(self, theta: Array, v: Array) -> Array:
+        """dL Lᵀ + L dLᵀ, dL = −L dB L."""
+        B, L = self.whitener(theta), self.factor(theta)
+        half = -(L @ triangle_tangent(B, v) @ L) @ L.T
+        return half + half.T
+
+    def pull(self, theta: Array, score: Score) -> Array:
+        """−tril(2LᵀGLLᵀ), the diagonal times Bⱼⱼ."""
+        B, L = self.whitener(theta), self.factor(theta)
+        return triangle_cotangent(B, -2.0 * (L.T @ (score @ L)) @ L.T)
+
+    def start(self, S: Array) -> Array:
+        """θ of the inverse of the Cholesky factor of S."""
+        return self.start_at(cholesky(S))
+
+    def start_at(self, factor: Array) -> Array:
+        """θ of the inverse of the triangular root of ΛΛᵀ."""
+        L = lower_root(factor)
+        return triangle_entries(solve_lower(L, np.eye(len(L))))
+
+    def rescale(self, theta: Array, T: Array) -> Array:
+        """θ of (TL)⁻¹."""
+        return self.start_at(times(T, self.factor(theta)))
+
+
+# A triangle with positive diagonal as a vector: row by row, diagonal entries by their logarithm.
+
+
+def triangle(d: int, theta: Array) -> Array:
+    """The triangle T (d, d) of θ (d(d+1)/2,)."""
+    T = np.zeros((d, d))
+    T[np.tril_indices(d)] = theta
+    np.fill_diagonal(T, np.exp(np.diagonal(T)))
+    return T
+
+
+def triangle_entries(T: Array) -> Array:
+    """θ of a triangle."""
+    T = T.copy()
+    np.fill_diagonal(T, np.log(np.diagonal(T)))
+    return T[np.tril_indices(len(T))]
+
+
+def triangle_tangent(T: Array, v: Array) -> Array:
+    """dT along v."""
+    dT = np.zeros_like(T)
+    dT[np.tril_indices(len(T))] = v
+    np.fill_diagonal(dT, np.diagonal(dT) * np.diagonal(T))
+    return dT
+
+
+def triangle_cotangent(T: Array, cotangent: Array) -> Array:
+    """Cotangent of θ for a cotangent of T, of which the upper triangle does not count."""
+    entries = cotangent * np.where(np.eye(len(T), dtype=bool), T, 1.0)
+    return entries[np.tril_indices(len(T))]
