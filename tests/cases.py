@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.cholesky import Cholesky, InverseCholesky
+from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Factor
 from mvngrad.models.structure import Structure
 

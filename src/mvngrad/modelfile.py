@@ -25,9 +25,9 @@ from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
 from mvngrad.io.momentsfile import load_moments, save_moments
 from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
+from mvngrad.models.cholesky import Cholesky, InverseCholesky
 from mvngrad.models.described import Rebuilder, described
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.cholesky import Cholesky, InverseCholesky
 from mvngrad.models.structure import Structure
 
 __all__ = ["load", "load_moments", "save", "save_moments"]

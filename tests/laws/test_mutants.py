@@ -7,8 +7,8 @@ import pytest
 
 from mvngrad import testing
 from mvngrad.core.operators import DenseCovariance
-from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.cholesky import Cholesky
+from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Factor
 from mvngrad.models.structure import Structure
 

@@ -22,8 +22,8 @@ from mvngrad.fitting.solve import Solution, closed_form, iterate
 from mvngrad.fitting.start import Start
 from mvngrad.io.missing import Missing, complete_rows
 from mvngrad.io.table import as_table, default_names
-from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.cholesky import Cholesky
+from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.means import FreeMean, Mean, as_mean
 from mvngrad.models.structure import Structure
 

@@ -16,8 +16,8 @@ import numpy as np
 from mvngrad.core.ops import Array, condition_estimate, lower_root
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
-from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.cholesky import Cholesky
+from mvngrad.models.diagonal import Diagonal, Spherical
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit

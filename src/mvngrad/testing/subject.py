@@ -80,7 +80,7 @@ class Subject:
     ) -> None:
         """The remainder falls as h² or faster, or is nothing but rounding."""
         gaps = np.array([remainder(h) for h in STEPS])
-        seen = ~(gaps <= 10.0 * rounding)
+        seen = ~(gaps <= 100.0 * rounding)
         if np.count_nonzero(seen) > 1:
             slope, _ = np.polyfit(np.log(STEPS[seen]), np.log(gaps[seen]), 1)
             self.demand(f"{law} (negated slope)", -float(slope), -SLOPE)
