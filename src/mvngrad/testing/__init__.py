@@ -18,7 +18,7 @@ import numpy as np
 
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import IdentityCovariance
-from mvngrad.core.ops import cholesky
+from mvngrad.core.ops import cholesky, condition_estimate
 from mvngrad.models.structure import Structure, times
 from mvngrad.testing.subject import (
     EPS,
@@ -161,7 +161,7 @@ def check_taylor(s: Subject, rng: np.random.Generator) -> None:
     s.demand_quadratic(
         "pull: J(θ+hv) − J(θ) − h⟨v, pull(∂J/∂S)⟩ = O(h²)",
         lambda h: abs(s.evaluate(s.theta + h * v, data).nll - at.nll - h * slope) / data.weight,
-        rounding=EPS * s.amplification * (s.d + abs(at.nll) / data.weight),
+        rounding=s.d * EPS * condition_estimate(s.L) ** 2,  # moments are squares
     )
 
 

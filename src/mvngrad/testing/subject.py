@@ -78,9 +78,12 @@ class Subject:
     def demand_quadratic(
         self, law: str, remainder: Callable[[float], float], rounding: float
     ) -> None:
-        """The remainder falls as h² or faster, or is nothing but rounding."""
-        gaps = np.array([remainder(h) for h in STEPS])
-        seen = ~(gaps <= 100.0 * rounding)
+        """The remainder falls as h² or faster, or is nothing but rounding.
+
+        Of ±h the larger: on one side ch² and the next term may cancel, on both they cannot.
+        """
+        gaps = np.array([max(remainder(h), remainder(-h)) for h in STEPS])
+        seen = ~(gaps <= 10.0 * rounding)
         if np.count_nonzero(seen) > 1:
             slope, _ = np.polyfit(np.log(STEPS[seen]), np.log(gaps[seen]), 1)
             self.demand(f"{law} (negated slope)", -float(slope), -SLOPE)
