@@ -20,8 +20,9 @@ from mvngrad.fitting.requirements import Requirements
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.solve import Solution, closed_form, iterate
 from mvngrad.fitting.start import Start
+from mvngrad.io.data import as_table
 from mvngrad.io.missing import Missing, complete_rows
-from mvngrad.io.table import as_table, default_names
+from mvngrad.io.table import default_names
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.means import FreeMean, Mean, as_mean
@@ -64,7 +65,8 @@ def fit(
     weights : (n,) array
         Frequencies; fractions allowed.
     missing : "fiml", "drop" or "raise"
-        What to do with rows that have a NaN or null. "drop" leaves them out.
+        What to do with rows that have a NaN or null. "drop" leaves them out; the others refuse
+        them (the observed-data likelihood, "fiml", does not stand yet).
     method : str
         "auto" (closed form where there is one, else "l-bfgs"), "closed-form", "gradient-descent",
         "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient".
@@ -108,12 +110,12 @@ def fit(
     began = time.perf_counter()
     _require_options(tol, max_iter, threads)
     structure = _structure(covariance)
+    method = chosen(method, structure)
     moments, mean, names = _moments(data, structure, mean, weights, missing, columns, threads)
     d = moments.d
     at = Start.of(start, d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
-    method = chosen(method, structure)  # type: ignore[assignment]
     if method == "closed-form":
         solution = closed_form(moments, structure, mean)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from mvngrad.errors import DataError
 from mvngrad.fitting import first_order, quasi_newton
@@ -36,7 +36,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 DEFAULT_MAX_ITER = 10_000
 
 
-def chosen(method: str, structure: Structure) -> str:
+def chosen(method: str, structure: Structure) -> Method:
     """The method that ``auto`` means, or the one named, if it can serve the structure."""
     if method not in METHODS:
         raise DataError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
@@ -44,4 +44,4 @@ def chosen(method: str, structure: Structure) -> str:
         return "closed-form" if structure.start_is_optimum else "l-bfgs"
     if method == "closed-form" and not structure.start_is_optimum:
         raise DataError(f"{structure!r} has no closed form; use method='l-bfgs'.")
-    return method
+    return cast("Method", method)
