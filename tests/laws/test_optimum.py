@@ -162,6 +162,7 @@ def test_units_change_no_iteration(X, method):
     assert norms[0] == norms[1]
 
 
+@pytest.mark.filterwarnings("ignore::mvngrad.IllConditionedWarning")
 @pytest.mark.parametrize("covariance", [mg.Factor(), "full"], ids=str)
 def test_conditioning_changes_no_effort(covariance, rng):
     """From Λ₀ = L̂M with the same M, evaluations are those of cond(S) = 1, give or take rounding."""

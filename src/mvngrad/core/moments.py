@@ -119,8 +119,9 @@ class Moments:
 
     @property
     def scatter(self) -> Array:
-        """C (d, d) = Σ w (x−m)(x−m)ᵀ, in the units of the data."""
-        return self.frame.color(self.frame.color(self.spread).T)
+        """C (d, d) = Σ w (x−m)(x−m)ᵀ, in the units of the data; inf where those overflow."""
+        with np.errstate(over="ignore"):
+            return self.frame.color(self.frame.color(self.spread).T)
 
     @property
     def cov(self) -> Array:

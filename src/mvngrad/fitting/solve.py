@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from mvngrad.core.likelihood import evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import DenseCovariance, IdentityCovariance
 from mvngrad.core.ops import Array
+from mvngrad.core.threads import single_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, Trace
 from mvngrad.fitting.curvature import smallest_curvature
@@ -24,6 +26,7 @@ from mvngrad.models.objective import Objective
 from mvngrad.models.structure import Structure
 
 PROBES = 16
+SMALL = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +145,11 @@ def _initial(objective: Objective, start: Start) -> Array:
 
 
 def _driven(monitor: Monitor, method: str, params: Array) -> Status:
+    # On small matrices the threads of BLAS cost more than they do, several-fold on a busy machine.
+    calm = single_blas() if monitor.objective.moments.d <= SMALL else nullcontext()
     try:
-        DRIVERS[method](monitor, params)
+        with calm:
+            DRIVERS[method](monitor, params)
     except Stop as stop:
         return stop.status
     except KeyboardInterrupt:
