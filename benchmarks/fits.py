@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks import limits, memory, problems
-from benchmarks.libraries import Fit, collected, ours
+from benchmarks.libraries import Fit, collected, ours, zeros
 from benchmarks.problems import Floats, Size
 from benchmarks.report import at_least, at_most, duration, fastest, megabytes, timings
 from benchmarks.timing import interleaved
@@ -45,7 +45,8 @@ def _one_size(size: Size, fits: list[Fit], rounds: int, peak: float) -> list[str
     best, own = fastest(samples, peers), samples[ours.NAME].median
     flops = limits.flops_of_scatter(size)
     lines = [f"### {size}", ""]
-    lines += timings(samples, peers, {name: megabytes(size) for name, size in used.items()})
+    extra_memory = {name: megabytes(size) for name, size in used.items()}
+    lines += timings(samples, peers, (zeros.NAME, LIMIT), extra_memory)
     if best is not None:
         lines.append(f"* {at_least('Speed', best / own, size.target)}")
     if (extra := used[ours.NAME]) is not None:

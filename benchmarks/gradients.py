@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks import problems
-from benchmarks.libraries import Gradient, collected
+from benchmarks.libraries import Gradient, collected, zeros
 from benchmarks.problems import Floats, Size
 from benchmarks.report import at_least, fastest, timings
 from benchmarks.timing import interleaved
@@ -53,7 +53,7 @@ def _one_size(size: Size, candidates: list[Gradient], rounds: int) -> list[str]:
     agreement = _agreement(candidates, [c.read(calls[c.name]()) for c in candidates])
     samples = interleaved(calls, rounds)
     peers = [c.name for c in candidates if c.is_peer]
-    lines = [f"### {size}", "", *timings(samples, peers)]
+    lines = [f"### {size}", "", *timings(samples, peers, (zeros.NAME,))]
     best = fastest(samples, peers)
     own = next(c.name for c in candidates if c.name.startswith("mvngrad"))
     if best is not None:

@@ -32,14 +32,20 @@ def megabytes(size: float | None) -> str:
 
 
 def timings(
-    samples: Mapping[str, Samples], peers: Sequence[str], extra: Mapping[str, str] | None = None
+    samples: Mapping[str, Samples],
+    peers: Sequence[str],
+    aside: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """A row a candidate, fastest first, with its speed relative to the fastest peer."""
+    """A row a candidate, fastest first, with its speed relative to the fastest peer.
+
+    Those ``aside``, the floor and the machine's limits, are no candidates and get no ratio.
+    """
     best = fastest(samples, peers)
     head = ["candidate", "median", "fastest", "×", "samples (clean)"]
     body = []
     for name, s in sorted(samples.items(), key=lambda item: item[1].median):
-        ratio = f"{three_digits(best / s.median)}" if best else "–"
+        ratio = three_digits(best / s.median) if best and name not in aside else "–"
         row = [name, duration(s.median), duration(s.minimum), ratio, s.counts]
         body.append(row if extra is None else [*row, extra.get(name, "–")])
     return table(head if extra is None else [*head, "extra memory"], body)
@@ -59,4 +65,6 @@ def at_least(what: str, reached: float, target: float) -> str:
 def at_most(what: str, reached: float, target: float, unit: str = "") -> str:
     """A line on a figure that should be small."""
     verdict = "reached" if reached <= target else "**falls short**"
-    return f"{what}: {three_digits(reached)}{unit}, target ≤ {target:g}{unit}: {verdict}."
+    return (
+        f"{what}: {three_digits(reached)}{unit}, target ≤ {three_digits(target)}{unit}: {verdict}."
+    )

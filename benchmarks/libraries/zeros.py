@@ -11,6 +11,7 @@ from benchmarks.libraries import Fit, Gradient
 from benchmarks.problems import Floats
 
 NEEDS = ("numpy",)
+NAME = "zeros (floor)"
 
 
 def _fit(X: Floats) -> tuple[Floats, Floats]:
@@ -23,6 +24,6 @@ def _prepare(X: Floats, mu: Floats, L: Floats) -> Callable[[], Any]:  # noqa: AR
 
 
 CANDIDATES = (
-    Fit("zeros (floor)", _fit, lambda result: result, is_peer=False),
-    Gradient("zeros (floor)", _prepare, lambda result: result, is_peer=False),
+    Fit(NAME, _fit, lambda result: result, is_peer=False),
+    Gradient(NAME, _prepare, lambda result: result, is_peer=False),
 )

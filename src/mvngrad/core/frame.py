@@ -9,7 +9,6 @@ everything is O(1): accuracy goes with ε√cond(S) rather than ε·cond(S), and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -73,7 +72,7 @@ class AffineFrame:
         """L₀B."""
         return (B.T * self.root).T if self.is_diagonal else self.root @ B
 
-    @cached_property
+    @property
     def logdet(self) -> float:
         """log|L₀|, the log of the volume of a unit cell of z."""
         diagonal = self.root if self.is_diagonal else np.diagonal(self.root)

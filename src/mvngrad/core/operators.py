@@ -8,7 +8,6 @@ L is any square root; the formula never looks inside. No inverse and no S is for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -51,7 +50,7 @@ class DenseCovariance:
         """L⁻ᵀB."""
         return self.ops.solve_lower_transpose(self.L, B)
 
-    @cached_property
+    @property
     def logdet(self) -> float:
         """2 Σ log Lⱼⱼ."""
         return 2.0 * self.ops.log_diagonal(self.L)
@@ -69,7 +68,7 @@ class DiagonalCovariance:
 
     unwhiten = whiten
 
-    @cached_property
+    @property
     def logdet(self) -> float:
         """2 Σ log sⱼ."""
         return float(2.0 * np.log(self.deviations).sum())
@@ -89,7 +88,7 @@ class WhitenedCovariance:
         """L⁻ᵀB, by multiplication."""
         return self.inverse_root.T @ B
 
-    @cached_property
+    @property
     def logdet(self) -> float:
         """−2 Σ log (L⁻¹)ⱼⱼ."""
         return float(-2.0 * np.log(np.diagonal(self.inverse_root)).sum())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,12 @@ def solve_lower_transpose(L: Array, B: Array) -> Array:
 
 def is_lower(M: Array) -> bool:
     """Whether M is square with nothing above its diagonal."""
-    return M.shape[0] == M.shape[1] and not np.triu(M, 1).any()
+    return M.shape[0] == M.shape[1] and not M[_above_diagonal(len(M))].any()
+
+
+@lru_cache(maxsize=4)
+def _above_diagonal(d: int) -> npt.NDArray[np.bool_]:
+    return np.triu(np.ones((d, d), dtype=bool), 1)
 
 
 def lower_root(factor: Array) -> Array:
