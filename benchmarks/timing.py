@@ -16,9 +16,9 @@ Call = Callable[[], object]
 
 SAMPLE_SECONDS = 0.2  # at least, so that the share of other processes can be told
 PAUSE_SECONDS = 0.1  # lets the spinning threads of the candidate before fall asleep
-PAUSES = 30  # at most, while others are busy
+PAUSES = 10  # at most, while others are busy
 DISTURBED = 0.12  # share of the machine used by others
-PATIENCE = 3  # times the rounds asked for, while some candidate has too few clean samples
+PATIENCE = 2  # times the rounds asked for, while some candidate has too few clean samples
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mvngrad.core.checks import as_factor, as_rows, as_vector
+from mvngrad.core.frame import read_only
 from mvngrad.core.likelihood import LOG_2PI
 from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.roots import full_rank_root
@@ -44,8 +45,8 @@ class MultivariateNormal:
 
     def __init__(self, mean: Any, factor: Any) -> None:
         mu = np.atleast_1d(np.asarray(mean, dtype=np.float64))
-        object.__setattr__(self, "mean", as_vector(mu, "mean", len(mu)))
-        object.__setattr__(self, "factor", as_factor(factor, len(mu)))
+        object.__setattr__(self, "mean", read_only(as_vector(mu, "mean", len(mu)).copy()))
+        object.__setattr__(self, "factor", read_only(as_factor(factor, len(mu)).copy()))
         object.__setattr__(self, "root", full_rank_root(self.factor))
 
     @property

@@ -59,3 +59,9 @@ class IllConditionedWarning(UserWarning):
 
 class DataWarning(UserWarning):
     """The data were usable, but something about them deserves a look."""
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names in a sentence, no more than a few."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

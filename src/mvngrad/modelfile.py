@@ -26,7 +26,7 @@ from mvngrad.io.container import Container, Document, one_error, opened, write
 from mvngrad.io.momentsfile import load_moments, save_moments
 from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
 from mvngrad.models.cholesky import Cholesky, InverseCholesky
-from mvngrad.models.described import Rebuilder, described
+from mvngrad.models.described import Rebuilder, described, types_in
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.structure import Structure
 
@@ -59,7 +59,9 @@ def save(fit: Fit, path: PathLike) -> None:
     with one_error(f"write {os.fspath(path)}"):
         document = heading("fit") | _plain_fields(fit)
         document["structure"] = described(fit.structure, arrays, "structure")
-        write(path, document, arrays, partial(_read_fit, structures=[type(fit.structure)]))
+        own = [cls for cls in types_in(fit.structure) if _public(cls.__name__) is not cls]
+        _require_own_names(own)
+        write(path, document, arrays, partial(_read_fit, structures=own))
 
 
 def load(path: PathLike, *, structures: Structures = ()) -> Fit:
@@ -91,6 +93,16 @@ def load(path: PathLike, *, structures: Structures = ()) -> Fit:
 
 
 # Writing
+
+
+def _require_own_names(own: Sequence[type[Structure]]) -> None:
+    """Refuse classes that ``load`` would take for others."""
+    for cls in own:
+        if _public(cls.__name__) or [c.__name__ for c in own if c is not cls].count(cls.__name__):
+            raise ModelFileError(
+                f"two structures are named {cls.__name__}: a model file knows them by name. "
+                "Rename the class of your own."
+            )
 
 
 def _plain_fields(fit: Fit) -> Document:
@@ -149,13 +161,20 @@ def _structure_type(name: str, structures: Sequence[type[Structure]]) -> type[St
     for own in structures:
         if own.__name__ == name:
             return own
-    found = getattr(mvngrad, name) if name in mvngrad.__all__ else None
-    if isinstance(found, type) and issubclass(found, Structure) and found is not Structure:
+    found = _public(name)
+    if found is not None:
         return found
     raise ModelFileError(
         f"its structure {name[:60]!r} is unknown here. If it is a class of your own, pass it: "
         "mvngrad.load(path, structures=[TheClass])."
     )
+
+
+def _public(name: str) -> type[Structure] | None:
+    """The structure that mvngrad makes public under this name."""
+    found = getattr(mvngrad, name) if name in mvngrad.__all__ else None
+    concrete = isinstance(found, type) and issubclass(found, Structure) and found is not Structure
+    return found if concrete else None
 
 
 def _status(name: str) -> Status:

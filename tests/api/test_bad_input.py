@@ -219,7 +219,8 @@ def test_bad_arguments_of_nll_get_help(name: str) -> None:
 
 
 BAD_COVARIANCE: dict[str, tuple[Any, Any, type[Exception], str]] = {
-    "n = 1": (EYE, 1, NotPositiveDefiniteError, "1 row cannot"),
+    "n = 1, singular": (np.ones((2, 2)), 1, NotPositiveDefiniteError, "1 row cannot"),
+    "n a list": (EYE, [9.0], DataError, "one number"),
     "n = 0": (EYE, 0, DataError, "larger than ddof"),
     "n text": (EYE, "x", DataError, "n must be real"),
     "asymmetric": ([[1, 2], [0, 1]], 9, DataError, r"S\[0, 1\] = 2.0"),

@@ -153,7 +153,7 @@ def test_from_covariance_without_a_mean_reports_zero():
 BAD_COVARIANCES = {
     "square": ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], 10, {}),
     r"symmetric; got S\[0, 1\] = 0.5": ([[1.0, 0.5], [0.2, 1.0]], 10, {}),
-    r"n must be finite and larger than ddof=1; got 1": (np.eye(2), 1, {"ddof": 1}),
+    r"n must be finite and larger than ddof=1.0; got 1.0": (np.eye(2), 1, {"ddof": 1}),
     "got nan": (np.eye(2), np.nan, {}),
     r"finite; got nan at index \(0, 0\)": ([[np.nan]], 10, {}),
     r"mean must have shape \(2,\)": (np.eye(2), 10, {"mean": [0.0]}),

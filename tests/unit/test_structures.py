@@ -144,9 +144,11 @@ def test_start_refuses_a_singular_covariance():
             family.sized(2).start(np.ones((2, 2)))
 
 
-def test_rescale_is_asked_for_by_name():
+def test_a_structure_without_rescale_says_so():
     class Bare(mg.Diagonal):
         rescale = Structure.rescale
 
-    with pytest.raises(NotImplementedError, match=r"Bare\.rescale is needed"):
+    assert not Bare().rescales
+    assert mg.Diagonal().rescales
+    with pytest.raises(NotImplementedError, match="Bare has no rescale"):
         Bare().sized(2).rescale(np.zeros(2), np.ones(2))

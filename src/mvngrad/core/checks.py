@@ -98,6 +98,14 @@ def as_factor(value: Any, d: int, *, name: str = "factor") -> Array:
     return factor
 
 
+def as_number(value: Any, name: str) -> float:
+    """One real number."""
+    array = as_floats(value, name)
+    if array.ndim != 0:
+        raise DataError(f"{name} must be one number; got an array of shape {array.shape}.")
+    return float(array)
+
+
 def _require_finite(array: Array, name: str) -> None:
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from mvngrad.core.ops import Array, solve_lower, solve_lower_transpose
+from mvngrad.core.ops import Array, is_lower, solve_lower, solve_lower_transpose
+from mvngrad.errors import DataError
 
 Equivariance = Literal["affine", "diagonal", "scalar"]
 
@@ -23,6 +24,13 @@ def power_of_two(scale: Array) -> Array:
     usable = np.isfinite(scale) & (scale > 0.0)
     _, exponent = np.frexp(np.where(usable, scale, 1.0))
     return np.ldexp(1.0, exponent - 1)
+
+
+def read_only(array: Array) -> Array:
+    """A view that cannot be written to; the array itself stays as it was."""
+    view = np.asarray(array, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +55,23 @@ class AffineFrame:
     root: Array
 
     def __post_init__(self) -> None:
-        for array in (self.origin, self.root):
-            array.flags.writeable = False
+        object.__setattr__(self, "origin", read_only(self.origin))
+        object.__setattr__(self, "root", read_only(self.root))
+
+    def checked(self) -> AffineFrame:
+        """This frame, if it is one: finite, L₀ triangular with positive diagonal."""
+        d = len(self.origin)
+        if self.origin.shape != (d,) or self.root.shape not in {(d,), (d, d)}:
+            raise DataError(
+                f"a frame has an origin (d,) and a root (d,) or (d, d); got shapes "
+                f"{self.origin.shape} and {self.root.shape}."
+            )
+        if not (np.isfinite(self.origin).all() and np.isfinite(self.root).all()):
+            raise DataError("a frame's origin and root must be finite.")
+        diagonal = self.root if self.is_diagonal else np.diagonal(self.root)
+        if not (diagonal > 0.0).all() or not (self.is_diagonal or is_lower(self.root)):
+            raise DataError("a frame's root must be lower-triangular with a positive diagonal.")
+        return self
 
     @classmethod
     def identity(cls, d: int) -> AffineFrame:

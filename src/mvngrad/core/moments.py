@@ -13,14 +13,14 @@ always centred (a raw Σxxᵀ loses every digit once mean/sd passes 1e8), in an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mvngrad.core.checks import as_factor, as_floats, as_vector
-from mvngrad.core.frame import AffineFrame, power_of_two
+from mvngrad.core.checks import as_factor, as_floats, as_number, as_vector
+from mvngrad.core.frame import AffineFrame, power_of_two, read_only
 from mvngrad.core.ops import Array, partial_cholesky
 from mvngrad.errors import DataError
 
@@ -39,6 +39,7 @@ class Moments:
     center : (d,) array          mean of z
     spread : (d, d) array        scatter of z about its mean
     frame  : AffineFrame         x = m₀ + L₀z
+    mean_known : bool            False where they came from a covariance without its mean
 
     Examples
     --------
@@ -54,9 +55,12 @@ class Moments:
     center: Array
     spread: Array
     frame: AffineFrame
+    mean_known: bool = True
 
     def __post_init__(self) -> None:
-        self.center.flags.writeable = self.spread.flags.writeable = False
+        object.__setattr__(self, "weight", float(self.weight))
+        object.__setattr__(self, "center", read_only(self.center))
+        object.__setattr__(self, "spread", read_only(self.spread))
 
     @classmethod
     def of(
@@ -86,6 +90,7 @@ class Moments:
         MissingValuesError, DataError
             For NaN, and for infinite, non-numeric, empty or misshapen data.
         """
+        frame = frame.checked() if isinstance(frame, AffineFrame) else frame
         from mvngrad.core import passes  # the pass needs SciPy's BLAS and threads; Moments does not
 
         if isinstance(X, Iterator):
@@ -101,11 +106,12 @@ class Moments:
         S = np.atleast_2d(as_floats(S, "covariance matrix"))
         d = len(S)
         S = as_factor(S, d, name="covariance matrix")
-        _require_covariance(S, float(as_floats(n, "n")), ddof)
+        n, ddof = as_number(n, "n"), as_number(ddof, "ddof")
+        _require_covariance(S, n, ddof)
         origin = np.zeros(d) if mean is None else as_vector(mean, "mean", d)
         frame = AffineFrame(origin.copy(), power_of_two(np.sqrt(np.diagonal(S))))
         spread = (float(n) - ddof) * frame.whiten(frame.whiten(0.5 * (S + S.T)).T)
-        return cls(float(n), round(n), np.zeros(d), spread, frame)
+        return cls(float(n), round(n), np.zeros(d), spread, frame, mean is not None)
 
     @property
     def d(self) -> int:
@@ -152,7 +158,7 @@ class Moments:
         else:
             center = frame.whiten(old.color(self.center))
             spread = frame.whiten(frame.whiten(old.color(old.color(self.spread).T)).T)
-        return Moments(self.weight, self.n_obs, center + shift, spread, frame)
+        return replace(self, center=center + shift, spread=spread, frame=frame)
 
     def __add__(self, other: Moments) -> Moments:
         """Moments of both sets of rows together, in this one's frame."""
@@ -160,7 +166,16 @@ class Moments:
             return NotImplemented
         if other.d != self.d:
             raise DataError(f"cannot add moments of {self.d} and of {other.d} columns.")
+        if not (self.mean_known and other.mean_known):
+            raise DataError(
+                "moments without their mean cannot be added: how far apart the means are is part "
+                "of the scatter. Pass mean=… to Moments.from_covariance."
+            )
         return _merged(self, other.in_frame(self.frame))
+
+    def __radd__(self, other: object) -> Moments:
+        """0 + moments, so that ``sum`` works."""
+        return self if other == 0 else NotImplemented
 
     def save(self, path: str | Path) -> None:
         """Write to a model file (safetensors, readable by ``Moments.load``)."""

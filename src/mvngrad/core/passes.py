@@ -37,13 +37,20 @@ def of_rows(
     X: Any, weights: Any, frame: AffineFrame | str | None = None, threads: int | None = None
 ) -> Moments:
     """Moments of an array (n, d)."""
+    moments = _of_rows(X, weights, frame, threads)
+    _require_weight(moments)
+    return moments
+
+
+def _of_rows(X: Any, weights: Any, frame: AffineFrame | str | None, threads: int | None) -> Moments:
     X = as_rows(X)
     w = as_weights(weights, len(X))
     frame = _frame_for(X, w, frame)
     moments = _sum_of_chunks(X, w, frame, threads)
     if w is not None and not _is_finite(moments) and (w == 0.0).any():
         moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], frame, threads)
-    _require_usable(moments, X, w)
+    if not _is_finite(moments):
+        _raise_not_finite(X, w)
     return moments
 
 
@@ -55,12 +62,23 @@ def of_chunks(
 ) -> Moments:
     """Moments of an iterator of arrays (nᵢ, d); the first one sets the frame."""
     total: Moments | None = None
-    for chunk, w in zip(chunks, repeat(None) if weights is None else weights, strict=False):
-        part = of_rows(chunk, w, frame if total is None else total.frame, threads)
+    for chunk, w in _paired(chunks, weights):
+        part = _of_rows(chunk, w, frame if total is None else total.frame, threads)
         total = part if total is None else total + part
     if total is None:
         raise DataError("the iterator of chunks is empty; need at least one array (n, d).")
+    _require_weight(total)
     return total
+
+
+def _paired(chunks: Iterator[Any], weights: Iterable[Any] | None) -> Iterator[tuple[Any, Any]]:
+    if weights is None:
+        yield from zip(chunks, repeat(None), strict=False)
+        return
+    try:
+        yield from zip(chunks, weights, strict=True)
+    except ValueError as error:
+        raise DataError("there must be one array of weights for each chunk of rows.") from error
 
 
 def frame_of(X: Rows, weights: Array | None = None, *, full: bool) -> AffineFrame:
@@ -107,9 +125,6 @@ def _frame_for(X: Rows, w: Array | None, frame: AffineFrame | str | None) -> Aff
 
 
 def _sum_of_chunks(X: Rows, w: Array | None, frame: AffineFrame, threads: int | None) -> Moments:
-    if len(X) == 0:
-        raise DataError("no row has a positive weight; need at least one.")
-
     def task(bounds: tuple[int, int]) -> Moments:
         rows = slice(*bounds)
         return chunk_moments(X[rows], None if w is None else w[rows], frame, work)
@@ -142,7 +157,7 @@ def _about(
     late = frame.is_diagonal and bool((frame.root < TAME).all() and (frame.root > 1 / TAME).all())
     n, t, Q = chunk_sums(X, pilot, w, None if late else frame.root, work=work)
     if late:
-        # Powers of two: scaling the sums afterwards gives the same bits as scaling every row.
+        # Scales of our own are powers of two: scaling the sums gives the bits of scaled rows.
         t /= frame.root
         Q /= frame.root
         Q /= frame.root[:, None]
@@ -160,12 +175,14 @@ def _is_finite(moments: Moments) -> bool:
     return bool(np.isfinite(moments.center).all() and np.isfinite(moments.spread).all())
 
 
-def _require_usable(moments: Moments, X: Rows, w: Array | None) -> None:
-    if not _is_finite(moments):
-        require_finite_rows(X, w)
-        raise DataError(
-            f"the spread of the data overflows: values reach {np.abs(X).max():.3g}. "
-            "Rescale the columns, for example to units in which they are near 1."
-        )
+def _raise_not_finite(X: Rows, w: Array | None) -> None:
+    require_finite_rows(X, w)
+    raise DataError(
+        f"the spread of the data overflows: values reach {np.abs(X).max():.3g}. "
+        "Rescale the columns, for example to units in which they are near 1."
+    )
+
+
+def _require_weight(moments: Moments) -> None:
     if moments.weight == 0.0:
         raise DataError("no row has a positive weight; need at least one.")

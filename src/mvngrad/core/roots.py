@@ -8,7 +8,13 @@ import numpy as np
 
 from mvngrad.core.checks import as_vector
 from mvngrad.core.frame import power_of_two
-from mvngrad.core.ops import Array, is_lower, lower_root, with_positive_diagonal
+from mvngrad.core.ops import (
+    Array,
+    condition_estimate,
+    is_lower,
+    lower_root,
+    with_positive_diagonal,
+)
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 # A pivot from QR that is smaller, relative to its row, is rounding.
@@ -32,6 +38,12 @@ def full_rank_root(factor: Array, noise: Any = None, *, name: str = "factor") ->
         return _checked(with_positive_diagonal(wide), 0.0, name)
     largest = power_of_two(np.abs(wide).max(axis=1))[:, None]
     return _checked(lower_root(wide / largest), ROUNDING, name) * largest
+
+
+def correlation_condition(factor: Array) -> float:
+    """Condition number of the correlation matrix of ΛΛᵀ, estimated from its triangular root."""
+    rows = factor / np.sqrt((factor**2).sum(axis=1))[:, None]
+    return condition_estimate(lower_root(rows)) ** 2
 
 
 def _checked(L: Array, floor: float, name: str) -> Array:

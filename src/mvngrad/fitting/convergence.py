@@ -18,6 +18,8 @@ import numpy as np
 from mvngrad.core.ops import Array
 from mvngrad.models.objective import Objective, Point
 
+WALL = 1e3
+
 
 class Status(Enum):
     """How a fit ended; the value is the message."""
@@ -102,35 +104,48 @@ class Monitor:
     n_eval: int = 0
     steps: list[Step] = field(default_factory=list)
     best: Point | None = None
-    best_optimality: float = float("inf")
     _latest: Point | None = None
     _started: float = field(default_factory=time.perf_counter)
 
     def evaluate(self, params: Array) -> tuple[float, Array]:
         """J/n and its gradient; a wall where they have no value, so that no driver sees inf."""
+        if self._latest is not None and np.array_equal(self._latest.params, params):
+            return self._latest.value, self._latest.gradient
         self.n_eval += 1
-        with np.errstate(all="ignore"):
-            point = self.objective.at(np.array(params))
-        if not (np.isfinite(point.value) and np.isfinite(point.gradient).all()):
+        point = self._valued(params)
+        if point is None:
             return self._wall(params)
         self._latest = point
         if self.best is None or point.value < self.best.value:
             self.best = point
         return point.value, point.gradient
 
+    def _valued(self, params: Array) -> Point | None:
+        """The objective where it has a finite value."""
+        with np.errstate(all="ignore"):
+            try:
+                point = self.objective.at(np.array(params))
+            except np.linalg.LinAlgError:  # S(θ) is not positive definite to rounding
+                return None
+        finite = np.isfinite(point.value) and np.isfinite(point.gradient).all()
+        return point if finite else None
+
     def _wall(self, params: Array) -> tuple[float, Array]:
+        """A height that any line search turns back from, rising away from the best point."""
         if self.best is None:
             raise Stop(Status.STALLED)
+        height = WALL * (1.0 + abs(self.best.value))
         back = params - self.best.params
-        steepness = 1e3 * (1.0 + abs(self.best.value)) / float(back @ back)
-        return self.best.value + 0.5 * steepness * float(back @ back), steepness * back
+        distance = float(np.linalg.norm(back)) if np.isfinite(back).all() else np.inf
+        slope = back / distance * (2.0 * height / distance) if distance < np.inf else 0.0 * params
+        return self.best.value + height, np.nan_to_num(slope)
 
     def accept(self, params: Array, step: float) -> None:
         """An iteration has ended at these parameters: record it, and stop if it is time to."""
         point = self.point(params)
         optimality = self.objective.optimality(point)
         if self.best is None or point.value <= self.best.value or optimality <= self.tol:
-            self.best, self.best_optimality = point, optimality
+            self.best = point
         self._record(point, optimality, step)
         if optimality <= self.tol:
             raise Stop(Status.CONVERGED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from scipy.linalg import eigh
 
 from mvngrad.core.ops import Array
@@ -16,10 +17,19 @@ def smallest_curvature(objective: Objective, point: Point) -> float:
     """min vᵀHv / vᵀFv over v off the gauge directions, H the Hessian of J/n, F the information.
 
     Where S⁻¹ ranges over a linear space J is convex in it and H = F at its one stationary point:
-    the answer is 1. Elsewhere H is taken from central differences of the gradient.
+    the answer is 1. Elsewhere H is taken from central differences of the gradient; NaN where those
+    leave the domain.
     """
-    if objective.structure.linear_precision:
+    if objective.structure.linear_precision or not len(point.params):
         return 1.0
+    try:
+        with np.errstate(all="ignore"):
+            return _measured(objective, point)
+    except (LinAlgError, ValueError):
+        return float("nan")
+
+
+def _measured(objective: Objective, point: Point) -> float:
     p = len(point.params)
     basis = np.eye(p)
     F = np.column_stack([objective.fisher_product(point, v) for v in basis])

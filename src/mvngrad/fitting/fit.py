@@ -11,7 +11,7 @@ import numpy as np
 
 from mvngrad.core.checks import as_weights, require_finite_rows
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, condition_estimate, lower_root
+from mvngrad.core.roots import correlation_condition
 from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning
 from mvngrad.fitting import prepare
 from mvngrad.fitting.convergence import Status, Step
@@ -21,11 +21,11 @@ from mvngrad.fitting.result import Fit
 from mvngrad.fitting.solve import Solution, closed_form, iterate
 from mvngrad.fitting.start import Start
 from mvngrad.io.data import as_table
-from mvngrad.io.missing import Missing, complete_rows
-from mvngrad.io.table import default_names
+from mvngrad.io.missing import Missing, complete_rows, require_missing
+from mvngrad.io.table import as_names, default_names
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.means import FreeMean, Mean, as_mean
+from mvngrad.models.means import FixedMean, FreeMean, Mean, as_mean
 from mvngrad.models.structure import Structure
 
 NAMED: dict[str, type[Structure]] = {
@@ -73,7 +73,8 @@ def fit(
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
     start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
-        Default: the standard deviations.
+        Where iterations begin, columns of Λ₀ first scaled to the data; default: the standard
+        deviations. The closed form has no use for it, nor for tol, max_iter and callback.
     tol : float
         Bound on ``fit.optimality``, ½ the squared Newton decrement per unit weight.
     max_iter : int
@@ -108,7 +109,7 @@ def fit(
     (True, True)
     """
     began = time.perf_counter()
-    _require_options(tol, max_iter, threads)
+    _require_options(tol, max_iter, threads, callback)
     structure = _structure(covariance)
     method = chosen(method, structure)
     moments, mean, names = _moments(data, structure, mean, weights, missing, columns, threads)
@@ -117,7 +118,7 @@ def fit(
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
     if method == "closed-form":
-        solution = closed_form(moments, structure, mean)
+        solution = closed_form(moments, structure, mean, tol)
     else:
         solution = iterate(
             moments,
@@ -154,20 +155,25 @@ def fit(
 def _structure(covariance: str | Structure) -> Structure:
     if isinstance(covariance, Structure):
         return covariance
-    if covariance not in NAMED:
+    if not isinstance(covariance, str) or covariance not in NAMED:
         raise DataError(
             f"covariance must be one of {', '.join(map(repr, NAMED))}, or a Structure such as "
-            f"mvngrad.Factor(); got {covariance!r}."
+            f"mvngrad.Factor(); got {covariance!r:.80}."
         )
     return NAMED[covariance]()
 
 
-def _require_options(tol: Any, max_iter: Any, threads: Any) -> None:
+def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any) -> None:
     if not (isinstance(tol, float | int | np.number) and np.isfinite(tol) and tol > 0.0):
         raise DataError(f"tol must be a positive number; got {tol!r}.")
-    for name, value, least in (("max_iter", max_iter, 0), ("threads", threads, 1)):
-        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
+    for name, value, least in (
+        ("max_iter", max_iter, 0),
+        ("threads", 1 if threads is None else threads, 1),
+    ):
+        if not (isinstance(value, int | np.integer) and value >= least):
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
+    if callback is not None and not callable(callback):
+        raise DataError(f"callback must be called with a Step; got {callback!r}.")
 
 
 def _moments(
@@ -180,6 +186,7 @@ def _moments(
     threads: int | None,
 ) -> tuple[Moments, Mean, tuple[str, ...]]:
     if isinstance(data, Moments):
+        require_missing(missing)
         return _checked(data, structure, mean, weights, columns)
     rows, names = as_table(data, columns)
     mean = as_mean(mean, len(names))
@@ -197,10 +204,15 @@ def _checked(
 ) -> tuple[Moments, Mean, tuple[str, ...]]:
     if weights is not None:
         raise DataError("Moments carry their weights already; pass weights to Moments.of.")
-    names = default_names(moments.d) if columns is None else tuple(map(str, columns))
+    names = default_names(moments.d) if columns is None else as_names(columns)
     if len(names) != moments.d:
         raise DataError(f"columns names {len(names)} columns, the moments have {moments.d}.")
     mean = as_mean(mean, moments.d)
+    if isinstance(mean, FixedMean) and not moments.mean_known:
+        raise DataError(
+            "these moments came from a covariance without its mean, so a known mean cannot be held "
+            "against them. Pass mean=… to Moments.from_covariance, or leave the mean free."
+        )
     Requirements(structure, mean, names).check(moments)
     return moments, mean, names
 
@@ -211,7 +223,7 @@ def _said(solution: Solution) -> tuple[str, ...]:
     if solution.status is not Status.CONVERGED:
         text = f"{solution.status.message} (optimality {solution.optimality:.3g})"
         said.append((text, ConvergenceWarning))
-    condition = _condition(solution.factor)
+    condition = correlation_condition(solution.factor)
     if condition > ILL_CONDITIONED:
         text = (
             f"the correlation matrix has condition number {condition:.1e}: columns are nearly "
@@ -221,9 +233,3 @@ def _said(solution: Solution) -> tuple[str, ...]:
     for text, category in said:
         warnings.warn(text, category, stacklevel=3)
     return tuple(text for text, _ in said)
-
-
-def _condition(factor: Array) -> float:
-    """Condition number of the correlation matrix, estimated from its triangular root."""
-    root = lower_root(factor / np.sqrt((factor**2).sum(axis=1))[:, None])
-    return condition_estimate(root) ** 2

@@ -41,7 +41,7 @@ def moments_of_rows(
             break
         moments = passes.of_rows(X, weights, _better_frame(scatter, X, weights), threads)
         scatter = scatter_about(moments, needs.mean)
-    needs.require_rank(scatter, _collinear(scatter, X))
+    needs.require_rank(scatter, _collinear(scatter, X, weights))
     return moments
 
 
@@ -56,20 +56,24 @@ def _better_frame(scatter: Moments, X: Rows, weights: Array | None) -> AffineFra
     return AffineFrame(scatter.mean, compose(scatter.frame, root))
 
 
-def _collinear(scatter: Moments, X: Rows) -> npt.NDArray[np.bool_]:
+def _collinear(scatter: Moments, X: Rows, weights: Array | None) -> npt.NDArray[np.bool_]:
     """Columns whose residual, given those before them, is the rounding of their own values."""
     root, pivots = scatter.root_and_pivots
     residual = np.diagonal(compose(scatter.frame, root))
     if (residual > 1e-6 * (np.abs(scatter.mean) + deviations(scatter))).all():
         return np.asarray(pivots <= EPS)
-    return np.asarray((pivots <= EPS) | (residual <= 4.0 * _resolution(X)))
+    return np.asarray((pivots <= EPS) | (residual <= 4.0 * _resolution(X, weights)))
 
 
-def _resolution(X: Rows) -> Array:
-    """One unit in the last place of each column's largest value."""
+def _resolution(X: Rows, weights: Array | None) -> Array:
+    """One unit in the last place of each column's largest value, in rows that count."""
     eps = float(np.finfo(X.dtype).eps) if X.dtype.kind == "f" else 0.0
-    blocks = [X[start : start + 65536].astype(float) for start in range(0, len(X), 65536)]
-    return np.max([np.abs(block).max(axis=0) for block in blocks], axis=0) * max(eps, EPS)
+    largest = np.zeros(X.shape[1])
+    for start in range(0, len(X), 65536):
+        rows = slice(start, start + 65536)
+        block = X[rows] if weights is None else X[rows][weights[rows] > 0.0]
+        largest = np.maximum(largest, np.abs(block.astype(float)).max(axis=0, initial=0.0))
+    return largest * max(eps, EPS)
 
 
 def compose(frame: AffineFrame, L: Array) -> Array:
@@ -94,7 +98,12 @@ def in_own_frame(scatter: Moments, mu: Array | None = None) -> Moments:
 
 
 def in_diagonal_frame(moments: Moments, structure: Structure) -> Moments:
-    """The moments with columns scaled by powers of two near their standard deviations."""
+    """The moments with columns scaled by powers of two near their standard deviations.
+
+    A structure that does not say how it rescales keeps the units of the data.
+    """
+    if not structure.rescales:
+        return moments.in_frame(AffineFrame(moments.frame.origin, np.ones(moments.d)))
     plain = moments.in_frame(moments.frame.restricted("diagonal"))
     scales = np.sqrt(np.diagonal(plain.spread) / plain.weight) * plain.frame.root
     frame = AffineFrame(plain.frame.origin, power_of_two(scales))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
-from mvngrad.errors import DataError, NotPositiveDefiniteError
+from mvngrad.errors import DataError, NotPositiveDefiniteError, listed
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.structure import Structure
 
@@ -38,16 +38,26 @@ class Requirements:
     @property
     def full(self) -> bool:
         """Whether the model needs a nonsingular scatter."""
-        return self.structure.equivariance == "affine"
+        return self.structure.saturated or self.structure.equivariance == "affine"
 
     def check(self, moments: Moments) -> None:
         """All that moments alone can tell."""
+        if not (moments.weight > 0.0 and np.isfinite(moments.spread).all()):
+            raise DataError(f"the moments hold no usable rows: their weight is {moments.weight}.")
         scatter = scatter_about(moments, self.mean)
         self.require_variation(scatter)
         if self.full:
-            self.require_rows(scatter)
             _, pivots = scatter.root_and_pivots
-            self.require_rank(scatter, pivots <= 16.0 * moments.d * EPS)
+            collinear = pivots <= 16.0 * moments.d * EPS
+            if collinear.any():  # a covariance matrix may be definite whatever its sample size
+                self.require_rows(scatter)
+            self.require_rank(scatter, collinear)
+
+    @property
+    def _why_not_constant(self) -> str:
+        if self.structure.equivariance == "scalar":
+            return "a column without variance has no place in a model of how columns vary"
+        return "a variance of 0 makes the likelihood unbounded"
 
     def require_variation(self, scatter: Moments) -> None:
         """Refuse columns without variance, and variances that float64 cannot hold."""
@@ -57,8 +67,8 @@ class Requirements:
             names = [self.columns[j] for j in np.flatnonzero(constant).tolist()]
             raise NotPositiveDefiniteError(
                 f"{listed(names)} {'does' if len(names) == 1 else 'do'} not vary over "
-                f"{counted(scatter.n_obs, 'row')}: a variance of 0 makes the likelihood "
-                "unbounded. Drop the column (columns=…), or give more rows.",
+                f"{counted(scatter.n_obs, 'row')}: {self._why_not_constant}. Drop the column "
+                "(columns=…), or give more rows.",
                 smallest_eigenvalue=0.0,
                 columns=names,
             )
@@ -87,6 +97,7 @@ class Requirements:
 
     def require_rank(self, scatter: Moments, collinear: npt.NDArray[np.bool_]) -> None:
         """Refuse collinear columns, by name."""
+        collinear[0] = False  # with nothing before it, a column is no combination of others
         if not collinear.any():
             return
         j = int(np.argmax(collinear))
@@ -123,9 +134,3 @@ def _correlation(scatter: Moments) -> Array:
 def counted(number: int, thing: str) -> str:
     """1 row, 2 rows."""
     return f"{number} {thing}{'s' * (number != 1)}"
-
-
-def listed(names: Sequence[str], most: int = 6) -> str:
-    """Names in a sentence, no more than a few."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mvngrad._version import __version__
+from mvngrad.core.frame import read_only
 from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Status, Trace
 from mvngrad.models.structure import Structure
@@ -29,7 +30,8 @@ class Fit:
     mean : (d,) array                 μ̂
     factor : (d, k) array             Λ̂, S = ΛΛᵀ: lower-triangular with positive diagonal, or as
                                       fitted for ``Factor``
-    covariance : (d, d) array         Ŝ, with divisor n = Σw: (n−1)/n times ``numpy.cov``
+    covariance : (d, d) array         Ŝ, with divisor n = Σw: for a full covariance, a free mean
+                                      and weights of 1 it is (n−1)/n times ``numpy.cov``
     params : (p,) array               θ̂ of the structure, in the units of the data
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
@@ -68,6 +70,11 @@ class Fit:
     coefficients: Array | None = None
     factor_correlation: Array | None = None
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "factor", "given_params"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @cached_property
     def params(self) -> Array:

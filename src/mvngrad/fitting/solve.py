@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import DenseCovariance, IdentityCovariance
 from mvngrad.core.ops import Array
+from mvngrad.core.roots import correlation_condition
 from mvngrad.core.threads import single_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, Trace
@@ -26,6 +29,7 @@ from mvngrad.models.objective import Objective
 from mvngrad.models.structure import Structure
 
 PROBES = 16
+NOISE = 1e-6  # of a curvature from differences
 SMALL = 256
 
 
@@ -44,26 +48,28 @@ class Solution:
     n_eval: int
 
 
-def closed_form(moments: Moments, structure: Structure, mean: Mean) -> Solution:
+def closed_form(moments: Moments, structure: Structure, mean: Mean, tol: float) -> Solution:
     """μ̂ = m (or as fixed) and S(θ̂) at A/n, certified by one evaluation."""
-    if structure.saturated:
-        return _saturated_closed_form(moments, structure, mean)
+    if structure.saturated and structure.equivariance == "affine" and structure.rescales:
+        return _saturated_closed_form(moments, structure, mean, tol)
+    tol = max(tol, 30.0 * moments.d * EPS)
     objective = _objective(in_diagonal_frame(moments, structure), structure, mean)
     own = objective.moments
     beta = objective.mean.start(own.center)
-    c = own.center - objective.mean.mean(beta)
-    theta = structure.start(own.spread / own.weight + np.multiply.outer(c, c))
+    theta = structure.start(objective.scatter / own.weight)
     point = objective.at(np.concatenate([beta, theta]))
     return Solution(
         nll=_total(objective, point.value),
-        mean=_mean(objective, beta),
+        mean=_mean(objective, beta, mean),
         factor=own.frame.color(structure.factor(theta)),
-        params=structure.rescale(theta, own.frame.root),
-        **_certificate(_total(objective, point.value), objective.optimality(point)),
+        params=_params(structure, theta, own.frame),
+        **_certificate(_total(objective, point.value), objective.optimality(point), tol),
     )
 
 
-def _saturated_closed_form(moments: Moments, structure: Structure, mean: Mean) -> Solution:
+def _saturated_closed_form(
+    moments: Moments, structure: Structure, mean: Mean, tol: float
+) -> Solution:
     # In the frame of A itself S = I is the optimum: nothing is left to factor or to solve.
     scatter = scatter_about(moments, mean)
     own = in_own_frame(scatter, _known(mean))
@@ -73,10 +79,10 @@ def _saturated_closed_form(moments: Moments, structure: Structure, mean: Mean) -
     nll = _total(objective, e.nll / own.weight)
     return Solution(
         nll=nll,
-        mean=_mean(objective, beta),
+        mean=_mean(objective, beta, mean),
         factor=own.frame.root,
         params=None,
-        **_certificate(nll, _probed_optimality(scatter)),
+        **_certificate(nll, _probed_optimality(scatter), max(tol, _rounding(scatter))),
     )
 
 
@@ -93,12 +99,18 @@ def _probed_optimality(scatter: Moments) -> float:
     return 0.25 * float((error**2).sum()) / (1 if few else PROBES)
 
 
-def _certificate(nll: float, optimality: float) -> dict[str, Any]:
+def _rounding(scatter: Moments) -> float:
+    """30 d ε·cond of the scatter in its frame: what its own rounding makes of optimality."""
+    return 30.0 * scatter.d * EPS * correlation_condition(scatter.root_and_pivots[0])
+
+
+def _certificate(nll: float, optimality: float, tol: float) -> dict[str, Any]:
     norm = float(np.sqrt(2.0 * max(optimality, 0.0)))
+    optimal = math.isfinite(nll) and optimality <= tol
     return {
-        "status": Status.CONVERGED,
+        "status": Status.CONVERGED if optimal else Status.STALLED,
         "optimality": optimality,
-        "curvature": 1.0,
+        "curvature": 1.0 if optimal else math.nan,
         "trace": Trace((Step(0, nll, norm, 0.0, 1, 0.0),)),
         "n_eval": 1,
     }
@@ -116,7 +128,7 @@ def iterate(
     callback: Callable[[Step], object] | None,
 ) -> Solution:
     """Run a driver from the start, in the data's own frame, and keep the best point it saw."""
-    affine = structure.equivariance == "affine"
+    affine = structure.equivariance == "affine" and structure.rescales
     own = (
         in_own_frame(scatter_about(moments, mean), _known(mean))
         if affine
@@ -132,14 +144,14 @@ def iterate(
         callback=callback,
     )
     status = _driven(monitor, method, _initial(objective, start))
-    return _reported(monitor, structure, status)
+    return _reported(monitor, structure, mean, status)
 
 
 def _initial(objective: Objective, start: Start) -> Array:
     own, frame, structure = objective.moments, objective.moments.frame, objective.structure
-    factor = frame.whiten(start.factor_for(own))
+    factor = start.factor_in(objective)
     if structure.saturated:
-        factor = scaled_to_unit_variance(factor, own)
+        factor = scaled_to_unit_variance(factor, objective.scatter / own.weight)
     at = own.center if start.mean is None else frame.whiten(start.mean - frame.origin)
     return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
 
@@ -159,7 +171,7 @@ def _driven(monitor: Monitor, method: str, params: Array) -> Status:
     raise AssertionError("a driver ends by raising Stop")
 
 
-def _reported(monitor: Monitor, structure: Structure, status: Status) -> Solution:
+def _reported(monitor: Monitor, structure: Structure, mean: Mean, status: Status) -> Solution:
     objective, best = monitor.objective, monitor.best
     if best is None:
         raise NotPositiveDefiniteError(
@@ -168,26 +180,36 @@ def _reported(monitor: Monitor, structure: Structure, status: Status) -> Solutio
         )
     beta, theta = objective.split(best.params)
     frame = objective.moments.frame
-    curvature = smallest_curvature(objective, best)
-    if status is Status.CONVERGED and curvature < 0.0:
-        status = Status.SADDLE
+    optimality = objective.optimality(best)
+    # The best point may come from a trial step, judged by no one yet.
+    if status in {Status.STALLED, Status.MAX_ITER} and optimality <= monitor.tol:
+        status = Status.CONVERGED
+    curvature = math.nan
+    if status is Status.CONVERGED:
+        curvature = smallest_curvature(objective, best)
+        status = Status.SADDLE if curvature < -NOISE else status
     if objective.structure is structure:
         factor = frame.color(structure.factor(theta))
-        params = structure.rescale(theta, frame.root)
+        params = _params(structure, theta, frame)
     else:
         factor = compose(frame, objective.structure.factor(theta))
         params = structure.start_at(factor)
     return Solution(
         nll=_total(objective, best.value),
-        mean=_mean(objective, beta),
+        mean=_mean(objective, beta, mean),
         factor=factor,
         params=params,
         status=status,
-        optimality=objective.optimality(best),
+        optimality=optimality,
         curvature=curvature,
         trace=Trace(tuple(monitor.steps)),
         n_eval=monitor.n_eval,
     )
+
+
+def _params(structure: Structure, theta: Array, frame: AffineFrame) -> Array:
+    """θ̂ in the units of the data."""
+    return structure.rescale(theta, frame.root) if structure.rescales else theta
 
 
 def _known(mean: Mean) -> Array | None:
@@ -203,6 +225,9 @@ def _total(objective: Objective, value: float) -> float:
     return objective.moments.weight * (value + objective.moments.frame.logdet)
 
 
-def _mean(objective: Objective, beta: Array) -> Array:
+def _mean(objective: Objective, beta: Array, mean: Mean) -> Array:
+    """μ̂ in the units of the data; a known mean as it was given."""
+    if isinstance(mean, FixedMean):
+        return mean.value.copy()
     frame = objective.moments.frame
     return frame.origin + frame.color(objective.mean.mean(beta))

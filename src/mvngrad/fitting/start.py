@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mvngrad.core.checks import as_factor, as_vector
-from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.roots import full_rank_root
+from mvngrad.models.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +32,13 @@ class Start:
             return cls(as_vector(mean, "start mean", d), _full_rank(factor, d))
         return cls(None, _full_rank(start, d))
 
-    def factor_for(self, moments: Moments) -> Array:
-        """Λ₀, or the diagonal of standard deviations."""
+    def factor_in(self, objective: Objective) -> Array:
+        """Λ₀, or the diagonal of standard deviations about the best mean, in the frame."""
+        frame = objective.moments.frame
         if self.factor is not None:
-            return self.factor
-        plain = moments.in_frame(moments.frame.restricted("diagonal"))
-        return np.diag(np.sqrt(np.diagonal(plain.spread) / plain.weight) * plain.frame.root)
+            return frame.whiten(self.factor)
+        variances = np.diagonal(frame.color(frame.color(objective.scatter).T))
+        return frame.whiten(np.diag(np.sqrt(variances / objective.moments.weight)))
 
 
 def _full_rank(value: Any, d: int) -> Array:
@@ -46,14 +47,13 @@ def _full_rank(value: Any, d: int) -> Array:
     return factor
 
 
-def scaled_to_unit_variance(factor: Array, moments: Moments) -> Array:
-    """Λ₀ with the columns of its triangular root scaled so that whitened data have variance 1.
+def scaled_to_unit_variance(factor: Array, S: Array) -> Array:
+    """Λ₀ with the columns of its triangular root scaled so that whitened S has diagonal 1.
 
-    With Λ₀ = LQ, K = L⁻¹CL⁻ᵀ/n: the best column scales are √Kⱼⱼ, since J separates over them. It
+    With Λ₀ = LQ, K = L⁻¹SL⁻ᵀ: the best column scales are √Kⱼⱼ, since J separates over them. It
     is one exact step that makes any start comparable to the data.
     """
     root = lower_root(factor)
     L = root / np.abs(root).max(axis=0)
-    whitened = solve_lower(L, solve_lower(L, moments.spread).T)
-    scales = np.sqrt(np.diagonal(whitened) / moments.weight)
+    scales = np.sqrt(np.diagonal(solve_lower(L, solve_lower(L, S).T)))
     return (L * scales) @ solve_lower(root, factor)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from mvngrad.core.ops import Array, condition_estimate, lower_root
+from mvngrad.core.roots import correlation_condition
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
 from mvngrad.models.cholesky import Cholesky
@@ -171,12 +171,6 @@ def status_name(fit: Fit) -> str:
     return name if fit.converged else f"not converged ({name})"
 
 
-def condition(factor: Array) -> float:
-    """Condition number of the correlation matrix, estimated from its triangular root."""
-    root = lower_root(factor / np.sqrt((factor**2).sum(axis=1))[:, None])
-    return float(condition_estimate(root) ** 2)
-
-
 def _tables(fit: Fit) -> Iterator[PlainTable]:
     yield _moments_table(fit)
     if len(fit.columns) > 1 and not isinstance(fit.structure, Diagonal | Spherical):
@@ -206,7 +200,7 @@ def _correlation_matrix(fit: Fit) -> PlainTable:
         (names[i], *(f"{r:z.3f}" for r in R[i, :i]), *[""] * (len(names) - 1 - i))
         for i in range(1, len(names))
     )
-    title = f"Correlations (condition number {condition(fit.factor):.3g})"
+    title = f"Correlations (condition number {correlation_condition(fit.factor):.3g})"
     return PlainTable(title, ("", *names[:-1]), rows)
 
 
@@ -220,8 +214,10 @@ def _strongest_correlations(fit: Fit) -> PlainTable:
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:
-    n = general(fit.weight)
-    return (f"Covariances have the divisor n = {n}: (n-1)/n times those of numpy.cov.",)
+    n, free = general(fit.weight), fit.n_params == fit.structure.n_params + len(fit.columns)
+    as_numpy = fit.structure.saturated and free and fit.weight == fit.n_obs
+    beside = ": (n-1)/n times those of numpy.cov" if as_numpy else ""
+    return (f"Covariances have the divisor n = {n}{beside}.",)
 
 
 # As dataframes
@@ -247,7 +243,7 @@ def to_frame(fit: Fit, what: str) -> Any:
         return pd.DataFrame(fit.trace.to_dict())
     if what == "mean":
         return pd.DataFrame({"mean": fit.mean}, index=names)
-    values: Array = getattr(fit, what)
+    values = getattr(fit, what)
     across = [f"f{k + 1}" for k in range(values.shape[1])] if what == "factor" else names
     return pd.DataFrame(values, index=names, columns=across)
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.errors import DataError
-from mvngrad.io.header import Header, chosen_columns, listed, read_header
+from mvngrad.errors import DataError, listed
+from mvngrad.io.header import Header, chosen_columns, read_header
 from mvngrad.io.source import TextSource, unreadable
 from mvngrad.io.table import Table
 from mvngrad.io.words import MISSING, Words, is_decimal, is_missing, kept_apart, remedy
@@ -191,7 +191,7 @@ def _require_numbers(
         )
     if not numeric:
         raise DataError(
-            f"{source.path} has no column of numbers; it has {listed(header.names)}. Columns "
+            f"{source.path} has no column of numbers; it has {listed(header.names, 12)}. Columns "
             "are separated by commas, tabs or semicolons, decimals written with a point."
         )
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mvngrad.core.checks import as_rows
 from mvngrad.errors import DataError, DataWarning
-from mvngrad.io.table import Table, default_names, require_distinct
+from mvngrad.io.table import Table, as_list, as_names, default_names, require_distinct
 
 
 def as_table(data: Any, columns: Sequence[Any] | None = None) -> Table:
@@ -23,6 +23,7 @@ def as_table(data: Any, columns: Sequence[Any] | None = None) -> Table:
     DataError
         If a column asked for is not there, or nothing numeric is left.
     """
+    columns = None if columns is None else as_list(columns)
     if isinstance(data, str | Path):
         from mvngrad.io.csv import read_csv
 
@@ -54,9 +55,7 @@ def _of_array(rows: npt.NDArray[Any], columns: Sequence[Any]) -> Table:
             f"columns names {len(columns)} columns, the array has {rows.shape[1]}. Name them all, "
             "or choose some by index."
         )
-    names = [str(c) for c in columns]
-    require_distinct(names)
-    return Table(rows, tuple(names))
+    return Table(rows, as_names(columns))
 
 
 def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
@@ -104,6 +103,6 @@ def _as_float(series: Any) -> npt.NDArray[np.float64]:
 def _named(column: Any, names: Sequence[Any]) -> Any:
     if column in names:
         return column
-    if isinstance(column, int) and -len(names) <= column < len(names):
-        return names[column]
+    if isinstance(column, int | np.integer) and -len(names) <= column < len(names):
+        return names[int(column)]
     raise DataError(f"no column {column!r}; the data have {', '.join(map(str, names))}.")

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mvngrad.errors import DataError
+from mvngrad.errors import DataError, listed
 from mvngrad.io.source import TextSource
 from mvngrad.io.words import is_decimal
 
@@ -76,7 +76,7 @@ def _position(source: TextSource, header: Header, column: str | int) -> int:
     close = difflib.get_close_matches(str(column), header.names, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
     raise UnknownColumnError(
-        f"{source.path} has no column {column!r}; it has {listed(header.names)}.{guess}"
+        f"{source.path} has no column {column!r}; it has {listed(header.names, 12)}.{guess}"
     )
 
 
@@ -95,9 +95,3 @@ def _require_distinct(source: TextSource, header: Header, chosen: Sequence[int])
                 f"{source.path}: the name {name!r} occurs twice in "
                 f"{twice if len(where) > 1 else 'the columns asked for'}. Names must differ."
             )
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names in a sentence, no more than a dozen."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -14,12 +14,17 @@ from mvngrad.errors import DataError
 Missing = Literal["fiml", "drop", "raise"]
 
 
+def require_missing(missing: object) -> None:
+    """Refuse what is no way to treat missing values."""
+    if missing not in get_args(Missing):
+        raise DataError(f"missing must be 'fiml', 'drop' or 'raise'; got {missing!r}.")
+
+
 def complete_rows(
     rows: npt.NDArray[Any], weights: Array | None, missing: Missing, columns: Sequence[str]
 ) -> tuple[npt.NDArray[Any], Array | None]:
     """The rows to fit: all of them, or with ``missing="drop"`` those without a hole."""
-    if missing not in get_args(Missing):
-        raise DataError(f"missing must be 'fiml', 'drop' or 'raise'; got {missing!r}.")
+    require_missing(missing)
     if missing != "drop" or rows.dtype.kind != "f":
         return rows, weights
     whole = np.concatenate(

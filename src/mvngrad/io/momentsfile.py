@@ -8,8 +8,7 @@ import numpy as np
 
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, is_lower
-from mvngrad.errors import ModelFileError
+from mvngrad.errors import DataError, ModelFileError
 from mvngrad.io.container import Container, one_error, opened, write
 from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
 
@@ -19,6 +18,7 @@ def save_moments(moments: Moments, path: PathLike) -> None:
     arrays = {"center": moments.center, "spread": moments.spread}
     arrays |= {"origin": moments.frame.origin, "root": moments.frame.root}
     plain = {"weight": as_number(moments.weight), "n_obs": int(moments.n_obs)}
+    plain["mean_known"] = moments.mean_known
     with one_error(f"write {os.fspath(path)}"):
         write(path, heading("moments") | plain, arrays, _read_moments)
 
@@ -34,9 +34,15 @@ def _read_moments(path: PathLike) -> Moments:
         record = record_of(file.document, "moments")
         spread = file.array("spread", (None, None))
         d = len(spread)
-        frame = AffineFrame(file.array("origin", (d,)), _frame_root(file, d))
-        center = file.array("center", (d,))
-        moments = Moments(record.number("weight"), record.count("n_obs"), center, spread, frame)
+        frame = _frame(file, d)
+        moments = Moments(
+            record.number("weight"),
+            record.count("n_obs"),
+            file.array("center", (d,)),
+            spread,
+            frame,
+            record.flag("mean_known"),
+        )
         record.require_all_read()
         file.require_all_read()
     with np.errstate(all="ignore"):
@@ -44,19 +50,17 @@ def _read_moments(path: PathLike) -> Moments:
     return moments
 
 
-def _frame_root(file: Container, d: int) -> Array:
+def _frame(file: Container, d: int) -> AffineFrame:
     diagonal = len(file.declared("root")[1]) == 1
     root = file.array("root", (d,) if diagonal else (d, d))
-    require_finite(root=root)
-    if not (root if diagonal else np.diagonal(root)).min(initial=1.0) > 0.0:
-        raise ModelFileError("the frame's root must have a positive diagonal.")
-    if not diagonal and not is_lower(root):
-        raise ModelFileError("the frame's root must be lower-triangular.")
-    return root
+    try:
+        return AffineFrame(file.array("origin", (d,)), root).checked()
+    except DataError as error:
+        raise ModelFileError(str(error)) from error
 
 
 def _require_sound_moments(moments: Moments) -> None:
-    require_finite(center=moments.center, spread=moments.spread, origin=moments.frame.origin)
+    require_finite(center=moments.center, spread=moments.spread)
     if not (np.isfinite(moments.weight) and moments.weight >= 0.0):
         raise ModelFileError(f"weight must be finite and not negative; got {moments.weight}.")
     C = moments.spread

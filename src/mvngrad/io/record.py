@@ -65,6 +65,13 @@ class Record:
             raise ModelFileError(f"{name} must be a whole number; it is {_shown(value)}.")
         return value
 
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self.member(name)
+        if not isinstance(value, bool):
+            raise ModelFileError(f"{name} must be true or false; it is {_shown(value)}.")
+        return value
+
     def text(self, name: str) -> str:
         """A string."""
         value = self.member(name)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from mvngrad.errors import DataError
@@ -21,6 +22,19 @@ class Table(NamedTuple):
 def default_names(d: int) -> tuple[str, ...]:
     """x1 … xd."""
     return tuple(f"x{j + 1}" for j in range(d))
+
+
+def as_names(columns: Any) -> tuple[str, ...]:
+    """Names of columns, no two alike; one name is not a sequence of letters."""
+    names = tuple(map(str, as_list(columns)))
+    require_distinct(names)
+    return names
+
+
+def as_list(columns: Any) -> list[Any]:
+    """A list of names or indices, from one or several."""
+    single = isinstance(columns, str | int | np.integer)
+    return [columns] if single else list(columns)
 
 
 def require_distinct(names: Sequence[str]) -> None:

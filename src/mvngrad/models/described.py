@@ -33,6 +33,20 @@ def described(structure: Structure, arrays: dict[str, AnyArray], name: str) -> d
     }
 
 
+def types_in(structure: Structure) -> list[type[Structure]]:
+    """The type of the structure and of those it holds, each once."""
+    found: list[type[Structure]] = []
+    waiting: list[Any] = [structure]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Structure):
+            found.append(type(value))
+            waiting.extend(value.describe().values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+    return list(dict.fromkeys(found))
+
+
 def _described(value: Any, arrays: dict[str, AnyArray], name: str) -> Any:
     if isinstance(value, np.generic):
         value = value.item()

@@ -98,4 +98,4 @@ def as_mean(mean: object, d: int) -> Mean:
         if mean == "free":
             return FreeMean()
         raise DataError(f"mean must be 'free' or a vector ({d},) to fix it at; got {mean!r}.")
-    return FixedMean(as_vector(mean, "mean", d))
+    return FixedMean(as_vector(mean, "mean", d).copy())

@@ -20,6 +20,7 @@ from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
+HALF_DIGITS = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,13 @@ class Objective:
         """(β, θ)."""
         return params[: self.n_beta], params[self.n_beta :]
 
+    @property
+    def scatter(self) -> Array:
+        """A at the best mean, in the frame: C for a free mean, C + n ccᵀ for a known one."""
+        center = self.moments.center
+        c = center - self.mean.mean(self.mean.start(center))
+        return self.moments.spread + self.moments.weight * np.multiply.outer(c, c)
+
     def at(self, params: Array) -> Point:
         """J/n and its gradient (∂β, ∂θ) = (pull ∂J/∂μ, pull ∂J/∂S)/n."""
         beta, theta = self.split(params)
@@ -70,7 +78,7 @@ class Objective:
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
-        return solve_consistent(partial(self.fisher_product, point), -point.gradient)
+        return solve_consistent(partial(self.fisher_product, point), -point.gradient)[0]
 
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
@@ -81,7 +89,8 @@ class Objective:
         """
         if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
             return self.saturated_optimality(point.evaluation)
-        return float(-0.5 * point.gradient @ self.natural_direction(point))
+        direction, unsolved = solve_consistent(partial(self.fisher_product, point), -point.gradient)
+        return float(-0.5 * point.gradient @ direction) if unsolved <= HALF_DIGITS else np.inf
 
     def saturated_optimality(self, e: Evaluation) -> float:
         """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
@@ -94,8 +103,8 @@ class Objective:
         return isinstance(self.mean, FreeMean)
 
 
-def solve_consistent(product: Callable[[Array], Array], target: Array) -> Array:
-    """F⁺b for F symmetric, not negative, and b in its range, by conjugate gradients.
+def solve_consistent(product: Callable[[Array], Array], target: Array) -> tuple[Array, float]:
+    """F⁺b for F symmetric, not negative, and b in its range, and |b − FF⁺b|/|b|; by CG.
 
     Started at 0 the iteration never leaves the range, so gauge directions (Λ → ΛQ), along which
     F is 0, stay out by themselves.
@@ -113,4 +122,4 @@ def solve_consistent(product: Callable[[Array], Array], target: Array) -> Array:
         x, r = x + (rr / curvature) * p, r - (rr / curvature) * Fp
         rr, before = float(r @ r), rr
         p = r + (rr / before) * p
-    return x
+    return x, float(np.linalg.norm(r) / np.linalg.norm(target)) if target.any() else 0.0

@@ -14,6 +14,8 @@ from abc import ABC, abstractmethod
 from copy import copy
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import Covariance, DenseCovariance
@@ -23,9 +25,9 @@ from mvngrad.core.ops import Array, cholesky
 class Structure(ABC):
     """A family of covariances S(θ), θ a flat real vector, every real θ legal.
 
-    A subclass gives ``factor(θ)`` or ``cov(θ)``, ``push``, ``pull``, ``size``, ``start`` and
-    ``rescale``, and is final. The number of columns ``d`` is set when a structure meets data
-    (``sized``).
+    A subclass gives ``factor(θ)`` or ``cov(θ)``, ``push``, ``pull`` and ``start``, and is final;
+    with ``rescale`` units do not matter to it. The number of columns ``d`` is set when a
+    structure meets data (``sized``).
     ``mvngrad.testing.check_structure(MyStructure(), theta, d=3)`` checks all the laws.
 
     Attributes
@@ -63,9 +65,9 @@ class Structure(ABC):
         return self.d
 
     @property
-    @abstractmethod
     def size(self) -> int:
         """Length of θ."""
+        return len(self.start(np.eye(self.columns)))
 
     @property
     def n_params(self) -> int:
@@ -106,10 +108,16 @@ class Structure(ABC):
         return self
 
     def rescale(self, theta: Array, T: Array) -> Array:
-        """θ' with S(θ') = T S(θ) Tᵀ, for T (d, d) triangular or (d,) as ``equivariance`` allows."""
-        raise NotImplementedError(
-            f"{type(self).__name__}.rescale is needed to report parameters in the data's units."
-        )
+        """θ' with S(θ') = T S(θ) Tᵀ, for T (d, d) triangular or (d,) as ``equivariance`` allows.
+
+        A structure without one is fitted in the units of the data as they are.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no rescale.")
+
+    @property
+    def rescales(self) -> bool:
+        """Whether the structure says how θ changes with the units."""
+        return type(self).rescale is not Structure.rescale
 
     def working(self) -> Structure:
         """The same family in the coordinates in which iterations run; default: itself."""

@@ -177,6 +177,8 @@ def check_equivariance(s: Subject, rng: np.random.Generator) -> None:
         "affine": [(scales, 1.0 / scales), (triangle, np.linalg.inv(triangle))],
     }
     bound = 100.0 * s.d * EPS * s.amplification
+    if not s.structure.rescales:  # it is fitted in the units of the data, and promises nothing
+        return
     for T, back in kinds[s.structure.equivariance]:
         there = Subject(s.structure, s.structure.rescale(s.theta, T), s.d)
         again = Subject(s.structure, s.structure.rescale(there.theta, back), s.d)
