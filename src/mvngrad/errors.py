@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 from numpy.linalg import LinAlgError
 
@@ -59,6 +62,14 @@ class IllConditionedWarning(UserWarning):
 
 class DataWarning(UserWarning):
     """The data were usable, but something about them deserves a look."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, pointing at the line outside this package that led here."""
+    home, level, frame = str(Path(__file__).parent), 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:

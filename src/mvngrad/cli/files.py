@@ -29,6 +29,8 @@ def require_places(request: Request) -> None:
 
 def _obstacle(path: Path, data: Path) -> str | None:
     directory = Path(os.path.realpath(path)).parent
+    if str(path) == "-":
+        return "standard output holds the result; give the name of a file"
     if path.is_dir():
         return "it is a directory; give the name of a file in it"
     if not directory.is_dir():

@@ -22,7 +22,7 @@ import numpy as np
 from mvngrad.core.checks import as_factor, as_floats, as_number, as_vector
 from mvngrad.core.frame import AffineFrame, power_of_two, read_only
 from mvngrad.core.ops import Array, partial_cholesky
-from mvngrad.errors import DataError
+from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,11 +213,24 @@ def _require_covariance(S: Array, n: float, ddof: float) -> None:
     if negative.size:
         j = int(negative[0])
         raise DataError(f"a variance cannot be negative; got S[{j}, {j}] = {S[j, j]}.")
-    scale = np.sqrt(np.outer(np.diagonal(S), np.diagonal(S)).clip(min=0.0))
+    deviations = np.sqrt(np.diagonal(S))
+    scale = np.multiply.outer(deviations, deviations)
     if not (np.abs(S - S.T) <= 1e-8 * scale).all():
         worst = int(np.argmax(np.abs(S - S.T) - 1e-8 * scale))
         i, j = divmod(worst, len(S))
         raise DataError(
             f"a covariance matrix must be symmetric; got S[{i}, {j}] = {S[i, j]} and "
             f"S[{j}, {i}] = {S[j, i]}."
+        )
+    _require_semidefinite(S, np.where(scale > 0.0, scale, 1.0))
+
+
+def _require_semidefinite(S: Array, scale: Array) -> None:
+    smallest = float(np.linalg.eigvalsh(S / scale)[0])
+    if smallest < -1e-8 * len(S):
+        raise NotPositiveDefiniteError(
+            f"this is no covariance matrix: its correlations have an eigenvalue of {smallest:.3g}, "
+            "so some combination of the columns would have a negative variance. Correlations taken "
+            "pair by pair do that; take all from the same rows.",
+            smallest_eigenvalue=smallest,
         )

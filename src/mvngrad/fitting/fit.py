@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from mvngrad.core.checks import as_weights, require_finite_rows
 from mvngrad.core.moments import Moments
 from mvngrad.core.roots import correlation_condition
-from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning
+from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning, warn
 from mvngrad.fitting import prepare
 from mvngrad.fitting.convergence import Status, Step
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen
@@ -231,5 +230,5 @@ def _said(solution: Solution) -> tuple[str, ...]:
         )
         said.append((text, IllConditionedWarning))
     for text, category in said:
-        warnings.warn(text, category, stacklevel=3)
+        warn(text, category)
     return tuple(text for text, _ in said)

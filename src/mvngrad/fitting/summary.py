@@ -181,7 +181,8 @@ def _tables(fit: Fit) -> Iterator[PlainTable]:
 def _names(fit: Fit) -> list[str]:
     """Names of columns on one line each, and none so long that a table bursts."""
     names = [" ".join(name.split()) for name in fit.columns]
-    return [n if len(n) <= LONGEST_NAME else f"{n[: LONGEST_NAME - 1]}…" for n in names]
+    half = LONGEST_NAME // 2
+    return [n if len(n) <= LONGEST_NAME else f"{n[: half - 1]}…{n[-half:]}" for n in names]
 
 
 def _moments_table(fit: Fit) -> PlainTable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.checks import as_rows
-from mvngrad.errors import DataError, DataWarning
+from mvngrad.errors import DataError, DataWarning, warn
 from mvngrad.io.table import Table, as_list, as_names, default_names, require_distinct
 
 
@@ -30,7 +29,8 @@ def as_table(data: Any, columns: Sequence[Any] | None = None) -> Table:
         read = read_csv(Path(data), columns)
         _say_left_out(read.left_out)
         return read.table
-    frame = data.to_frame() if hasattr(data, "to_frame") else data
+    is_series = hasattr(data, "to_frame") and hasattr(data, "dtype")
+    frame = data.to_frame() if is_series else data
     if hasattr(frame, "__dataframe__") or hasattr(frame, "collect_schema"):
         return _of_dataframe(frame, columns)
     rows = as_rows(data)
@@ -90,8 +90,7 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
 
 def _say_left_out(names: Sequence[str]) -> None:
     if names:
-        said = f"left out columns without numbers: {', '.join(names)}"
-        warnings.warn(said, DataWarning, stacklevel=6)
+        warn(f"left out columns without numbers: {', '.join(names)}", DataWarning)
 
 
 def _as_float(series: Any) -> npt.NDArray[np.float64]:
