@@ -48,7 +48,10 @@ def timings(
         ratio = three_digits(best / s.median) if best and name not in aside else "–"
         row = [name, duration(s.median), duration(s.minimum), ratio, s.counts]
         body.append(row if extra is None else [*row, extra.get(name, "–")])
-    return table(head if extra is None else [*head, "extra memory"], body)
+    lines = table(head if extra is None else [*head, "extra memory"], body)
+    if disturbed := [name for name, s in samples.items() if not any(s.clean)]:
+        lines.append(f"* **Not one clean sample** of {', '.join(disturbed)}: run again.")
+    return lines
 
 
 def fastest(samples: Mapping[str, Samples], peers: Sequence[str]) -> float | None:

@@ -24,6 +24,7 @@ def section(rounds: int) -> list[str]:
         "import numpy": [sys.executable, "-c", "import numpy"],
         "import mvngrad": [sys.executable, "-c", "import mvngrad"],
         "import numpy, mvngrad": [sys.executable, "-c", "import numpy, mvngrad"],
+        "from mvngrad import fit": [sys.executable, "-c", "from mvngrad import fit"],
         "mvngrad --help": [str(COMMAND), "--help"],
         "mvngrad fit": [str(COMMAND), "fit", str(EXAMPLE), "--missing", "drop"],
     }

@@ -21,9 +21,9 @@ Equivariance = Literal["affine", "diagonal", "scalar"]
 
 def power_of_two(scale: Array) -> Array:
     """The power of two next below each positive entry; 1 where an entry is 0 or not finite."""
+    _, exponent = np.frexp(scale)
     usable = np.isfinite(scale) & (scale > 0.0)
-    _, exponent = np.frexp(np.where(usable, scale, 1.0))
-    return np.ldexp(1.0, exponent - 1)
+    return np.where(usable, np.ldexp(1.0, exponent - 1), 1.0)
 
 
 def read_only(array: Array) -> Array:

@@ -27,7 +27,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from mvngrad.core.operators import Covariance
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, add_outer
 
 LOG_2PI = log(2.0 * pi)
 
@@ -80,12 +80,21 @@ class Score:
 
 
 class Evaluation(NamedTuple):
-    """J, ∂J/∂μ, ∂J/∂S, and the whitened residual r that convergence is judged by."""
+    """J, ∂J/∂μ, the whitened scatter K and residual r; and from these ∂J/∂S."""
 
     nll: float
     mean: Array
-    score: Score
+    scatter: Array
     residual: Array
+    weight: float
+    covariance: Covariance
+
+    @property
+    def score(self) -> Score:
+        """∂J/∂S = L⁻ᵀ[½n(I − K)]L⁻¹."""
+        core = -0.5 * self.weight * self.scatter
+        core[np.diag_indices(len(core))] += 0.5 * self.weight
+        return Score(core, self.covariance)
 
 
 def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
@@ -95,10 +104,9 @@ def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
     """
     n, m, C = data.weight, data.center, data.spread
     r = S.whiten(m - mu)
-    K = S.whiten(S.whiten(C).T) / n + np.multiply.outer(r, r)
+    K = add_outer(S.whiten(S.whiten(C).T) / n, r)
     J = 0.5 * n * (len(m) * LOG_2PI + S.logdet + K.trace())
-    score = Score(0.5 * n * (np.eye(len(m)) - K), S)
-    return Evaluation(float(J), -n * S.unwhiten(r), score, r)
+    return Evaluation(float(J), -n * S.unwhiten(r), K, r, n, S)
 
 
 def fisher(n: float, tangent: Array, S: Covariance) -> Score:

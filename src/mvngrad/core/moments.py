@@ -21,7 +21,7 @@ import numpy as np
 
 from mvngrad.core.checks import as_factor, as_floats, as_number, as_vector
 from mvngrad.core.frame import AffineFrame, power_of_two, read_only
-from mvngrad.core.ops import Array, partial_cholesky
+from mvngrad.core.ops import Array, add_outer, partial_cholesky
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 if TYPE_CHECKING:
@@ -199,8 +199,7 @@ def _merged(a: Moments, b: Moments) -> Moments:
     n = a.weight + b.weight
     delta = b.center - a.center
     u = delta * np.sqrt(a.weight * b.weight / n)
-    spread = a.spread + b.spread
-    spread += np.multiply.outer(u, u)
+    spread = add_outer(a.spread + b.spread, u)
     return Moments(n, a.n_obs + b.n_obs, a.center + delta * (b.weight / n), spread, a.frame)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mvngrad.core import passes
 from mvngrad.core.checks import as_factor, as_rows, as_vector
 from mvngrad.core.frame import AffineFrame, power_of_two
-from mvngrad.core.likelihood import Evaluation, Score, evaluate
+from mvngrad.core.likelihood import Evaluation, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import (
     Covariance,
@@ -106,19 +106,18 @@ def nll_and_grad(
     >>> np.allclose(gradient.factor, 3 * P @ L - P @ X.T @ X @ P @ L)
     True
     """
-    evaluation, score, Lambda = _evaluate(X, mean, factor, noise, weights)
+    J, Lambda = _evaluate(X, mean, factor, noise, weights)
+    score = J.score
     if noise is not None:
-        return evaluation.nll, Gradient(evaluation.mean, 2.0 * (score @ Lambda), score.diagonal())
+        return J.nll, Gradient(J.mean, 2.0 * (score @ Lambda), score.diagonal())
     if is_lower(Lambda):  # then Λ is the root, but for the signs of its columns
-        of_factor = score.times_root() * (2.0 * np.sign(np.diagonal(Lambda)))
-        return evaluation.nll, Gradient(evaluation.mean, of_factor, None)
-    return evaluation.nll, Gradient(evaluation.mean, 2.0 * (score @ Lambda), None)
+        signs = np.sign(np.diagonal(Lambda))
+        return J.nll, Gradient(J.mean, score.times_root() * (2.0 * signs), None)
+    return J.nll, Gradient(J.mean, 2.0 * (score @ Lambda), None)
 
 
-def _evaluate(
-    X: Any, mean: Any, factor: Any, noise: Any, weights: Any
-) -> tuple[Evaluation, Score, Array]:
-    """The formula in a frame where it is accurate, its gradients back in the data's units."""
+def _evaluate(X: Any, mean: Any, factor: Any, noise: Any, weights: Any) -> tuple[Evaluation, Array]:
+    """The formula in a frame where it is accurate, seen from the data's units; and Λ."""
     if isinstance(X, Moments) and weights is not None:
         raise DataError("Moments carry their weights already; pass weights to Moments.of.")
     rows = None if isinstance(X, Moments) else as_rows(X)
@@ -130,13 +129,13 @@ def _evaluate(
         S_z: Covariance = DenseCovariance.of_factor(frame.whiten(root))
     else:
         frame, S_z = _frame_of_parameters(mu, root)
-        moments = passes.of_rows(rows, weights, frame)
-    evaluation = evaluate(moments, frame.whiten(mu - frame.origin), S_z)
-    score = Score(evaluation.score.core, FramedCovariance(frame, S_z))
-    evaluation = evaluation._replace(
-        nll=evaluation.nll + moments.weight * frame.logdet, mean=frame.unwhiten(evaluation.mean)
-    )
-    return evaluation, score, Lambda
+        moments = passes.about_origin(rows, weights, frame)
+    J = evaluate(moments, frame.whiten(mu - frame.origin), S_z)
+    return J._replace(
+        nll=J.nll + moments.weight * frame.logdet,
+        mean=frame.unwhiten(J.mean),
+        covariance=FramedCovariance(frame, S_z),
+    ), Lambda
 
 
 def _frame_of_parameters(mu: Array, root: Array) -> tuple[AffineFrame, Covariance]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.blas import dtrsm
+from scipy.linalg.blas import dger, dtrsm
 from scipy.linalg.lapack import dpotrf, dtrcon
 
 from mvngrad.errors import NotPositiveDefiniteError
@@ -50,6 +50,12 @@ def solve_lower_transpose(L: Array, B: Array) -> Array:
     """L⁻ᵀB for lower-triangular L (d, d) and B (d,) or (d, m)."""
     columns = B.reshape(B.shape[0], -1)
     return np.asarray(dtrsm(1.0, L.T, columns.T, side=1, lower=0, trans_a=1).T).reshape(B.shape)
+
+
+def add_outer(S: Array, u: Array, sign: float = 1.0) -> Array:
+    """S ± uuᵀ, in place, for symmetric S (d, d)."""
+    columns = S.T if S.flags.c_contiguous else S
+    return np.asarray(dger(sign, u, u, a=columns, overwrite_a=1))
 
 
 def is_lower(M: Array) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +18,31 @@ import numpy.typing as npt
 from mvngrad.core.checks import as_rows, as_weights, require_finite_rows
 from mvngrad.core.frame import AffineFrame, power_of_two
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, add_outer
 from mvngrad.core.scatter import chunk_bounds, chunk_sums
 from mvngrad.core.threads import default_threads, map_reduce
 from mvngrad.errors import DataError
 
 PILOT_ROWS = 64
 FRAME_ROWS = 4096
+SCALE_ROWS = 256
 HARMLESS_CANCELLATION = 4.0  # |p − m|² in variances
 REPEATS = 3  # a pilot 1e30 deviations away is at the mean after two
 # Products of two values keep clear of overflow while scales stay within these bounds.
 TAME = 2.0**400
 
+# Evaluations of J that its rows are likely to serve.
+EVALUATIONS = 10
+
 Rows = npt.NDArray[Any]
+
+
+class Job(NamedTuple):
+    """What all chunks share: their frame, the work that chooses the loop, where sums are taken."""
+
+    frame: AffineFrame
+    work: float
+    find_pilot: bool = True
 
 
 def of_rows(
@@ -42,13 +54,29 @@ def of_rows(
     return moments
 
 
+def about_origin(X: Rows, weights: Any, frame: AffineFrame) -> Moments:
+    """Moments summed about the frame's origin: for J at μ = m₀, which wants A about μ anyway.
+
+    J is evaluated many times where moments are taken once, so its rows count as many.
+    """
+    w = as_weights(weights, len(X))
+    job = Job(frame, EVALUATIONS * float(X.shape[0]) * X.shape[1] ** 2, find_pilot=False)
+    moments = _finite(X, w, job, None)
+    _require_weight(moments)
+    return moments
+
+
 def _of_rows(X: Any, weights: Any, frame: AffineFrame | str | None, threads: int | None) -> Moments:
     X = as_rows(X)
     w = as_weights(weights, len(X))
-    frame = _frame_for(X, w, frame)
-    moments = _sum_of_chunks(X, w, frame, threads)
+    job = Job(_frame_for(X, w, frame), float(X.shape[0]) * X.shape[1] ** 2)
+    return _finite(X, w, job, threads)
+
+
+def _finite(X: Rows, w: Array | None, job: Job, threads: int | None) -> Moments:
+    moments = _sum_of_chunks(X, w, job, threads)
     if w is not None and not _is_finite(moments) and (w == 0.0).any():
-        moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], frame, threads)
+        moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], job, threads)
     if not _is_finite(moments):
         _raise_not_finite(X, w)
     return moments
@@ -83,7 +111,7 @@ def _paired(chunks: Iterator[Any], weights: Iterable[Any] | None) -> Iterator[tu
 
 def frame_of(X: Rows, weights: Array | None = None, *, full: bool) -> AffineFrame:
     """A frame from some of the rows: their mean, and their scales or their root by QR."""
-    some = _some_rows(X, weights, FRAME_ROWS)
+    some = _some_rows(X, weights, FRAME_ROWS if full else SCALE_ROWS)
     some = some[np.isfinite(some).all(axis=1)]
     if len(some) == 0:
         return AffineFrame.identity(X.shape[1])
@@ -124,38 +152,38 @@ def _frame_for(X: Rows, w: Array | None, frame: AffineFrame | str | None) -> Aff
     return frame_of(X, w, full=frame == "full")
 
 
-def _sum_of_chunks(X: Rows, w: Array | None, frame: AffineFrame, threads: int | None) -> Moments:
+def _sum_of_chunks(X: Rows, w: Array | None, job: Job, threads: int | None) -> Moments:
     def task(bounds: tuple[int, int]) -> Moments:
         rows = slice(*bounds)
-        return chunk_moments(X[rows], None if w is None else w[rows], frame, work)
+        return chunk_moments(X[rows], None if w is None else w[rows], job)
 
     bounds = chunk_bounds(*X.shape)
-    work = float(X.shape[0]) * X.shape[1] ** 2
     if len(bounds) == 1:
         return task(bounds[0])
     return map_reduce(task, bounds, Moments.__add__, threads or default_threads())
 
 
-def chunk_moments(X: Rows, w: Array | None, frame: AffineFrame, work: float) -> Moments:
-    """Moments of one chunk, in the frame, on the calling thread; ``work`` is that of the job."""
+def chunk_moments(X: Rows, w: Array | None, job: Job) -> Moments:
+    """Moments of one chunk, in the frame, on the calling thread."""
     with np.errstate(invalid="ignore", over="ignore"):
+        if not job.find_pilot:
+            return _about(X, job.frame.origin, w, job)[0]
         some = _some_rows(X, w, PILOT_ROWS)
-        pilot = some.mean(axis=0) if len(some) else frame.origin
-        pilot = np.where(np.isfinite(pilot), pilot, frame.origin)
-        moments, misplaced = _about(X, pilot, w, frame, work)
+        pilot = some.mean(axis=0) if len(some) else job.frame.origin
+        pilot = np.where(np.isfinite(pilot), pilot, job.frame.origin)
+        moments, misplaced = _about(X, pilot, w, job)
         for _ in range(REPEATS):
             if not misplaced:
                 break
-            moments, misplaced = _about(X, moments.mean, w, frame, work)
+            moments, misplaced = _about(X, moments.mean, w, job)
     return moments
 
 
-def _about(
-    X: Rows, pilot: Array, w: Array | None, frame: AffineFrame, work: float
-) -> tuple[Moments, bool]:
+def _about(X: Rows, pilot: Array, w: Array | None, job: Job) -> tuple[Moments, bool]:
     """Moments by sums about a pilot, and whether it was too far from the mean to be one."""
+    frame = job.frame
     late = frame.is_diagonal and bool((frame.root < TAME).all() and (frame.root > 1 / TAME).all())
-    n, t, Q = chunk_sums(X, pilot, w, None if late else frame.root, work=work)
+    n, t, Q = chunk_sums(X, pilot, w, None if late else frame.root, work=job.work)
     if late:
         # Scales of our own are powers of two: scaling the sums gives the bits of scaled rows.
         t /= frame.root
@@ -166,7 +194,7 @@ def _about(
     if n == 0.0:
         return Moments(0.0, 0, center, np.zeros_like(Q), frame), False
     u = t / np.sqrt(n)
-    Q -= np.multiply.outer(u, u)
+    Q = add_outer(Q, u, -1.0)
     misplaced = bool((u * u > HARMLESS_CANCELLATION * np.diagonal(Q)).any())
     return Moments(n, n_obs, center + t / n, Q, frame), misplaced
 

@@ -76,13 +76,13 @@ def _saturated_closed_form(
     objective = _objective(own, structure, mean)
     beta = objective.mean.start(own.center)
     e = evaluate(own, objective.mean.mean(beta), IdentityCovariance())
-    nll = _total(objective, e.nll / own.weight)
+    nll, optimality = _total(objective, e.nll / own.weight), _probed_optimality(scatter)
     return Solution(
         nll=nll,
         mean=_mean(objective, beta, mean),
         factor=own.frame.root,
         params=None,
-        **_certificate(nll, _probed_optimality(scatter), max(tol, _rounding(scatter))),
+        **_certificate(nll, optimality, tol if optimality <= tol else _rounding(scatter)),
     )
 
 
