@@ -18,8 +18,8 @@ Whole calls on a float64 array in memory, from rows to mean and factor (of sciki
 mean and covariance). Extra memory: peak resident memory during the call less that before it, in a
 fresh process with data and libraries loaded.
 
-Multiply-adds: {peak:.0f} GFlop/s on all threads by NumPy's product of two 3000 × 3000 matrices at its
-fastest, called the peak below.
+Multiply-adds: {peak:.0f} GFlop/s on all threads by NumPy's product of two 3000 × 3000 matrices at
+its fastest, called the peak below.
 """
 
 

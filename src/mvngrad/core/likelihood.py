@@ -26,7 +26,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, add_outer
 
 LOG_2PI = log(2.0 * pi)
@@ -104,7 +104,7 @@ def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
     """
     n, m, C = data.weight, data.center, data.spread
     r = S.whiten(m - mu)
-    K = add_outer(S.whiten(S.whiten(C).T) / n, r)
+    K = add_outer(whitened_scatter(S, C) / n, r)
     J = 0.5 * n * (len(m) * LOG_2PI + S.logdet + K.trace())
     return Evaluation(float(J), -n * S.unwhiten(r), K, r, n, S)
 
@@ -114,4 +114,4 @@ def fisher(n: float, tangent: Array, S: Covariance) -> Score:
 
     ½n S⁻¹ĖS⁻¹ = L⁻ᵀ[½n L⁻¹ĖL⁻ᵀ]L⁻¹          (Magnus & Neudecker 2019, §15.5)
     """
-    return Score(0.5 * n * S.whiten(S.whiten(tangent).T), S)
+    return Score(0.5 * n * whitened_scatter(S, tangent), S)

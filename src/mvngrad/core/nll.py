@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from mvngrad.core import passes
 from mvngrad.core.checks import as_factor, as_rows, as_vector
 from mvngrad.core.frame import AffineFrame, power_of_two
-from mvngrad.core.likelihood import Evaluation, evaluate
+from mvngrad.core.likelihood import Evaluation, Score, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import (
     Covariance,
@@ -19,7 +20,10 @@ from mvngrad.core.operators import (
 )
 from mvngrad.core.ops import Array, condition_estimate, is_lower
 from mvngrad.core.roots import full_rank_root
+from mvngrad.core.threads import calm_blas
 from mvngrad.errors import DataError
+
+CALM_WORK = 1e7  # rows · d² from which it is worth the while to calm BLAS
 
 
 class Gradient(NamedTuple):
@@ -69,7 +73,8 @@ def nll(X: Any, mean: Any, factor: Any, *, noise: Any = None, weights: Any = Non
     >>> np.isclose(mg.nll(X, mu, L), J)
     np.True_
     """
-    return _evaluate(X, mean, factor, noise, weights)[0].nll
+    with _calm(X):
+        return _evaluate(X, mean, factor, noise, weights)[0].nll
 
 
 def nll_and_grad(
@@ -106,14 +111,24 @@ def nll_and_grad(
     >>> np.allclose(gradient.factor, 3 * P @ L - P @ X.T @ X @ P @ L)
     True
     """
-    J, Lambda = _evaluate(X, mean, factor, noise, weights)
-    score = J.score
-    if noise is not None:
-        return J.nll, Gradient(J.mean, 2.0 * (score @ Lambda), score.diagonal())
-    if is_lower(Lambda):  # then Λ is the root, but for the signs of its columns
-        signs = np.sign(np.diagonal(Lambda))
-        return J.nll, Gradient(J.mean, score.times_root() * (2.0 * signs), None)
-    return J.nll, Gradient(J.mean, 2.0 * (score @ Lambda), None)
+    with _calm(X):
+        J, Lambda = _evaluate(X, mean, factor, noise, weights)
+        of_factor = 2.0 * _score_times(J.score, Lambda, noise)
+        of_noise = None if noise is None else J.score.diagonal()
+    return J.nll, Gradient(J.mean, of_factor, of_noise)
+
+
+def _score_times(score: Score, Lambda: Array, noise: Any) -> Array:
+    """GΛ; a triangular Λ is the root itself, but for the signs of its columns."""
+    if noise is None and is_lower(Lambda):
+        return score.times_root() * np.sign(np.diagonal(Lambda))
+    return score @ Lambda
+
+
+def _calm(X: Any) -> AbstractContextManager[None]:
+    """BLAS keeps to one thread where there are rows enough for threads of our own."""
+    many = isinstance(X, np.ndarray) and X.ndim == 2 and X.size * X.shape[1] >= CALM_WORK
+    return calm_blas(X.shape[1]) if many else nullcontext()
 
 
 def _evaluate(X: Any, mean: Any, factor: Any, noise: Any, weights: Any) -> tuple[Evaluation, Array]:
@@ -126,7 +141,7 @@ def _evaluate(X: Any, mean: Any, factor: Any, noise: Any, weights: Any) -> tuple
     root = full_rank_root(Lambda, noise)
     if rows is None:
         moments, frame = X, X.frame
-        S_z: Covariance = DenseCovariance.of_factor(frame.whiten(root))
+        S_z: Covariance = DenseCovariance(frame.whiten(root))  # L₀⁻¹L is triangular too
     else:
         frame, S_z = _frame_of_parameters(mu, root)
         moments = passes.about_origin(rows, weights, frame)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from mvngrad.core.frame import AffineFrame
-from mvngrad.core.ops import NUMPY, Array, Ops
+from mvngrad.core.ops import NUMPY, Array, Ops, whiten_symmetric
 
 
 class Covariance(Protocol):
@@ -28,6 +28,17 @@ class Covariance(Protocol):
     @property
     def logdet(self) -> float:
         """log|S|."""
+
+
+# Columns from which one symmetric reduction is faster than two triangular solves.
+MANY = 256
+
+
+def whitened_scatter(S: Covariance, C: Array) -> Array:
+    """L⁻¹CL⁻ᵀ for symmetric C (d, d)."""
+    if isinstance(S, DenseCovariance) and S.ops is NUMPY and len(C) >= MANY:
+        return whiten_symmetric(S.L, C)
+    return S.whiten(S.whiten(C).T)
 
 
 @dataclass(frozen=True, eq=False)

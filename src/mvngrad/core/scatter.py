@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mvngrad.core.ops import mirrored
+
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[Any]
 
@@ -23,6 +25,7 @@ KERNEL_WORK = 2e8
 
 CHUNK_ELEMENTS = 2**20  # 8 MB of float64: enough to hide Python's share of a chunk
 CHUNK_ROWS = 4096  # at least: a d×d merge then costs a few per cent of the chunk
+SHARED_WORK = 1e8  # rows · d² from which two threads gain more than it costs to start one
 CHUNK_LIMIT = 65536  # rows at most, so that rounding in one long sum stays small
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once
@@ -47,6 +50,8 @@ def chunk_bounds(n: int, d: int) -> list[tuple[int, int]]:
     """
     rows = min(max(CHUNK_ELEMENTS // max(d, 1), CHUNK_ROWS, 4 * d), CHUNK_LIMIT)
     count = 1 << max((n // rows).bit_length() - 1, 0)
+    if count == 1 and n >= 2 * CHUNK_ROWS and n * d * d >= SHARED_WORK:
+        count = 2
     edges = [n * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))
 
@@ -100,7 +105,7 @@ def block_sums(
         if weights is not None:
             Z *= np.sqrt(w)[:, None]
         scatter = Z.T @ Z if n <= rows else _add_square(Z, scatter)
-    return Sums(_weight(n, weights), total, scatter if n <= rows else _mirrored(scatter))
+    return Sums(_weight(n, weights), total, scatter if n <= rows else mirrored(scatter))
 
 
 def _weight(n: int, weights: Floats | None) -> float:
@@ -135,17 +140,6 @@ def _add_square(Z: Floats, scatter: Floats) -> Floats:
     from scipy.linalg.blas import dsyrk
 
     return dsyrk(1.0, Z.T, beta=1.0, c=scatter, lower=True, overwrite_c=True)
-
-
-def _mirrored(scatter: Floats) -> Floats:
-    """The lower triangle copied to the upper one, in place, a strip of columns at a time."""
-    d, width = len(scatter), 128
-    for j in range(0, d, width):
-        k = min(j + width, d)
-        corner = np.tril(scatter[j:k, j:k])
-        scatter[j:k, j:k] = corner + np.tril(corner, -1).T
-        scatter[j:k, k:] = scatter[k:, j:k].T
-    return scatter
 
 
 def _kernel() -> ModuleType | None:

@@ -6,7 +6,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from itertools import chain
 from operator import length_hint
@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 Limits: TypeAlias = list[tuple[Any, int]]  # of each BLAS: its controller, its number of threads
 
 _NOTHING: Final = object()
+CALM: Final = 512
 
 
 def default_threads() -> int:
@@ -77,6 +78,15 @@ def single_blas() -> Iterator[None]:
         yield
     finally:
         _pin.leave(own)
+
+
+def calm_blas(d: int) -> AbstractContextManager[None]:
+    """BLAS on one thread for d×d matrices so small that its threads cost more than they do.
+
+    After each call they spin for a while, and take a core from whoever else has work: from our
+    own threads over chunks, or from another process.
+    """
+    return single_blas() if d <= CALM else nullcontext()
 
 
 class _Work(Generic[Item, Result]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from mvngrad.core.moments import Moments
 from mvngrad.core.operators import DenseCovariance, IdentityCovariance
 from mvngrad.core.ops import Array
 from mvngrad.core.roots import correlation_condition
-from mvngrad.core.threads import single_blas
+from mvngrad.core.threads import calm_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, Trace
 from mvngrad.fitting.curvature import smallest_curvature
@@ -30,7 +29,6 @@ from mvngrad.models.structure import Structure
 
 PROBES = 16
 NOISE = 1e-6  # of a curvature from differences
-SMALL = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,10 +155,8 @@ def _initial(objective: Objective, start: Start) -> Array:
 
 
 def _driven(monitor: Monitor, method: str, params: Array) -> Status:
-    # On small matrices the threads of BLAS cost more than they do, several-fold on a busy machine.
-    calm = single_blas() if monitor.objective.moments.d <= SMALL else nullcontext()
     try:
-        with calm:
+        with calm_blas(monitor.objective.moments.d):
             DRIVERS[method](monitor, params)
     except Stop as stop:
         return stop.status
