@@ -93,7 +93,7 @@ class Evaluation(NamedTuple):
     def score(self) -> Score:
         """∂J/∂S = L⁻ᵀ[½n(I − K)]L⁻¹."""
         core = -0.5 * self.weight * self.scatter
-        core[np.diag_indices(len(core))] += 0.5 * self.weight
+        core.T.flat[:: len(core) + 1] += 0.5 * self.weight
         return Score(core, self.covariance)
 
 

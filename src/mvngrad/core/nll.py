@@ -113,16 +113,16 @@ def nll_and_grad(
     """
     with _calm(X):
         J, Lambda = _evaluate(X, mean, factor, noise, weights)
-        of_factor = 2.0 * _score_times(J.score, Lambda, noise)
+        of_factor = _twice_score_times(J.score, Lambda, noise)
         of_noise = None if noise is None else J.score.diagonal()
     return J.nll, Gradient(J.mean, of_factor, of_noise)
 
 
-def _score_times(score: Score, Lambda: Array, noise: Any) -> Array:
-    """GΛ; a triangular Λ is the root itself, but for the signs of its columns."""
+def _twice_score_times(score: Score, Lambda: Array, noise: Any) -> Array:
+    """2GΛ; a triangular Λ is the root itself, but for the signs of its columns."""
     if noise is None and is_lower(Lambda):
-        return score.times_root() * np.sign(np.diagonal(Lambda))
-    return score @ Lambda
+        return score.times_root() * (2.0 * np.sign(np.diagonal(Lambda)))
+    return 2.0 * (score @ Lambda)
 
 
 def _calm(X: Any) -> AbstractContextManager[None]:
