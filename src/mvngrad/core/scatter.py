@@ -45,8 +45,8 @@ def chunk_bounds(n: int, d: int) -> list[tuple[int, int]]:
     """Where the chunks of n rows begin and end: a function of the shape alone.
 
     Their number is a power of two, so that they share out evenly among threads and the merge tree
-    is balanced; a chunk has at least 4096 rows, 4d rows, and 8 MB or 65,536 rows, or there is
-    only one.
+    is balanced; a chunk has at least 4096 rows, 4d rows, and 8 MB or 65,536 rows; or there is
+    only one, or two where the work is worth sharing.
     """
     rows = min(max(CHUNK_ELEMENTS // max(d, 1), CHUNK_ROWS, 4 * d), CHUNK_LIMIT)
     count = 1 << max((n // rows).bit_length() - 1, 0)

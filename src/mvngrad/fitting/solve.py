@@ -29,6 +29,7 @@ from mvngrad.models.structure import Structure
 
 EXACT = 64  # columns up to which the certificate of a closed form takes all of K
 PROBES = 4
+MOST_ROUNDING = 1e-3  # nats a row: what is further from the summit is no rounding
 NOISE = 1e-6  # of a curvature from differences
 
 
@@ -99,8 +100,9 @@ def _probed_optimality(scatter: Moments) -> float:
 
 
 def _rounding(scatter: Moments) -> float:
-    """30 d ε·cond of the scatter in its frame: what its own rounding makes of optimality."""
-    return 30.0 * scatter.d * EPS * correlation_condition(scatter.root_and_pivots[0])
+    """30 d ε·cond of the scatter in its frame, within reason: what rounding makes of optimality."""
+    rounding = 30.0 * scatter.d * EPS * correlation_condition(scatter.root_and_pivots[0])
+    return min(rounding, MOST_ROUNDING)
 
 
 def _certificate(nll: float, optimality: float, tol: float) -> dict[str, Any]:
