@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,20 @@ class Size:
         return max(0.02 * self.bytes, 64e6 + 48.0 * self.d**2)
 
 
+@dataclass(frozen=True)
+class Holed:
+    """n rows, d columns and a share of holes; the speeds asked for, a peer's first words each."""
+
+    n: int
+    d: int
+    holes: float
+    kind: str = "MCAR"
+    targets: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.n:,} × {self.d:,}, {self.holes:.0%} holes, {self.kind}"
+
+
 FITS = (
     Size(1_000_000, 20, 4.0),
     Size(1_000_000, 100, 3.0),
@@ -45,6 +60,19 @@ GRADIENTS = (
     Size(10_000, 500, 5.0),
 )
 FROM_MOMENTS = (Size(100_000, 100, 1000.0),)
+
+MAR = "MAR: in half of the columns, by the first"
+SLOW = "MCAR, condition 1e3, where EM crawls"
+HOLED = (
+    Holed(1_000, 5, 0.10, targets={"lavaan EM": 10.0, "Amelia": 5.0}),
+    Holed(10_000, 10, 0.15, targets={"lavaan EM": 25.0, "Amelia": 5.0, "PyTorch": 40.0}),
+    Holed(100_000, 20, 0.15, targets={"lavaan EM": 60.0, "Amelia": 5.0, "PyTorch": 40.0}),
+    Holed(2_000, 40, 0.10, targets={"lavaan EM": 100.0, "Amelia": 5.0, "PyTorch": 40.0}),
+    Holed(2_000, 10, 0.40, SLOW, {"Amelia": 5.0}),
+    Holed(10_000, 10, 0.30, MAR, {"Amelia": 5.0}),
+)
+HOLED_LARGE = (Holed(10_000_000, 10, 0.05), Holed(3_000, 300, 0.05))
+GAP = 1e-6  # of a log-likelihood below the best, at most, to count as the same
 
 CONDITIONS = (1.0, 1e4, 1e8, 1e12)
 COLUMNS = (5, 20)
@@ -81,3 +109,21 @@ def conditioned(n: int, d: int, condition: float, seed: int = 4) -> Floats:
     Z = rng.standard_normal((n, d))
     Z = np.linalg.qr(Z - Z.mean(axis=0))[0] * np.sqrt(n)
     return Z * np.geomspace(1.0, condition**-0.5, d) @ Q.T
+
+
+def holed(problem: Holed, seed: int = 6) -> Floats:
+    """Rows with holes; none is left empty, so that all peers count the same rows."""
+    n, d = problem.n, problem.d
+    X = conditioned(n, d, 1e3) if problem.kind == SLOW else rows(n, d)
+    chance = _chance(X, problem) if problem.kind == MAR else problem.holes
+    hole = np.random.default_rng(seed).random((n, d)) < chance
+    hole[hole.all(axis=1)] = False
+    X[hole] = np.nan
+    return X
+
+
+def _chance(X: Floats, problem: Holed) -> Floats:
+    """Of a hole in the latter half of the columns: the greater the first column, the likelier."""
+    z = (X[:, 0] - X[:, 0].mean()) / X[:, 0].std()
+    latter = np.arange(problem.d) >= problem.d // 2
+    return 2.0 * problem.holes / (1.0 + np.exp(-2.0 * z[:, None])) * latter

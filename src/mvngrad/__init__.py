@@ -25,11 +25,14 @@ if TYPE_CHECKING:
         MissingValuesError,
         ModelFileError,
         NeedsRowsError,
+        NotIdentifiedWarning,
         NotPositiveDefiniteError,
     )
     from mvngrad.fitting.convergence import Status, Step, Trace
     from mvngrad.fitting.fit import fit
     from mvngrad.fitting.result import Fit
+    from mvngrad.inference.missing import MissingReport
+    from mvngrad.inference.pooling import pool
     from mvngrad.modelfile import load
     from mvngrad.models.cholesky import Cholesky
     from mvngrad.models.diagonal import Diagonal, Spherical
@@ -47,11 +50,13 @@ _HOME = {
     "Fit": "fitting.result",
     "Gradient": "core.nll",
     "IllConditionedWarning": "errors",
+    "MissingReport": "inference.missing",
     "MissingValuesError": "errors",
     "ModelFileError": "errors",
     "Moments": "core.moments",
     "MultivariateNormal": "distribution",
     "NeedsRowsError": "errors",
+    "NotIdentifiedWarning": "errors",
     "NotPositiveDefiniteError": "errors",
     "Spherical": "models.diagonal",
     "Status": "fitting.convergence",
@@ -62,6 +67,7 @@ _HOME = {
     "load": "modelfile",
     "nll": "core.nll",
     "nll_and_grad": "core.nll",
+    "pool": "inference.pooling",
 }
 
 __all__ = [
@@ -75,11 +81,13 @@ __all__ = [
     "Fit",
     "Gradient",
     "IllConditionedWarning",
+    "MissingReport",
     "MissingValuesError",
     "ModelFileError",
     "Moments",
     "MultivariateNormal",
     "NeedsRowsError",
+    "NotIdentifiedWarning",
     "NotPositiveDefiniteError",
     "Spherical",
     "Status",
@@ -91,6 +99,7 @@ __all__ = [
     "load",
     "nll",
     "nll_and_grad",
+    "pool",
 ]
 
 

@@ -60,6 +60,10 @@ class IllConditionedWarning(UserWarning):
     """The answer is right, with fewer digits than usual."""
 
 
+class NotIdentifiedWarning(UserWarning):
+    """Something that was asked for is not, or hardly, in the data; the message names it."""
+
+
 class DataWarning(UserWarning):
     """The data were usable, but something about them deserves a look."""
 

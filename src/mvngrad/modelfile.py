@@ -24,7 +24,14 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
 from mvngrad.io.momentsfile import load_moments, save_moments
-from mvngrad.io.record import PathLike, as_number, heading, record_of, require_finite
+from mvngrad.io.record import (
+    PathLike,
+    Record,
+    as_number,
+    heading,
+    record_of,
+    require_finite,
+)
 from mvngrad.models.cholesky import Cholesky, InverseCholesky
 from mvngrad.models.described import Rebuilder, described, types_in
 from mvngrad.models.diagonal import Diagonal, Spherical
@@ -110,7 +117,12 @@ def _plain_fields(fit: Fit) -> Document:
     plain |= {name: int(getattr(fit, name)) for name in COUNTS}
     plain |= {name: str(getattr(fit, name)) for name in WORDS}
     plain |= {name: list(getattr(fit, name)) for name in LISTS}
-    return plain | {"status": fit.status.name, "trace": list(Step._fields)}
+    plain |= {"status": fit.status.name, "trace": list(Step._fields)}
+    if fit.n_starts > 1:
+        plain["n_starts"] = int(fit.n_starts)
+    if fit.not_identified:
+        plain["not_identified"] = [name for pair in fit.not_identified for name in pair]
+    return plain
 
 
 def _trace_table(trace: Trace) -> Array:
@@ -130,6 +142,7 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
         plain |= {name: record.count(name) for name in COUNTS}
         plain |= {name: record.text(name) for name in WORDS}
         plain |= {name: file.array(name, None) for name in OPTIONAL if name in file}
+        plain |= _since_holes(record, columns)
         fit = Fit(
             mean=file.array("mean", (d,)),
             factor=file.array("factor", (d, None)),
@@ -146,6 +159,15 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
     with np.errstate(all="ignore"):
         _require_sound_fit(fit)
     return fit
+
+
+def _since_holes(record: Record, columns: tuple[str, ...]) -> Document:
+    """What is written only where data had holes: starts, and pairs of columns one after another."""
+    n_starts = record.count("n_starts") if "n_starts" in record else 1
+    names = record.texts("not_identified") if "not_identified" in record else ()
+    if n_starts < 1 or len(names) % 2 or not set(names) <= set(columns):
+        raise ModelFileError("n_starts or not_identified is none that a fit has.")
+    return {"n_starts": n_starts, "not_identified": tuple(zip(*[iter(names)] * 2, strict=True))}
 
 
 def _structure(description: Any, file: Container, structures: Structures, d: int) -> Structure:

@@ -11,8 +11,9 @@ import pytest
 import mvngrad as mg
 from cases import factor_of_condition
 from mvngrad.fitting.convergence import Status
-from mvngrad.fitting.methods import DRIVERS
+from mvngrad.fitting.methods import DRIVERS, EM
 
+STEADY = sorted(set(DRIVERS) - EM)  # of complete data EM's first step is the optimum
 N, D = 50, 3
 close = np.testing.assert_allclose
 
@@ -74,7 +75,7 @@ def test_max_iter_zero_is_the_start(X, start, method):
     assert fit.nll == pytest.approx(mg.nll(X, fit.mean, fit.factor), rel=1e-12)
 
 
-@pytest.mark.parametrize("method", DRIVERS)
+@pytest.mark.parametrize("method", STEADY)
 def test_max_iter_bounds_iterations_and_the_best_point_is_kept(X, start, method):
     with pytest.warns(mg.ConvergenceWarning):
         fit = mg.fit(X, mg.Factor(), method=method, start=start, max_iter=2)
@@ -82,7 +83,7 @@ def test_max_iter_bounds_iterations_and_the_best_point_is_kept(X, start, method)
     assert fit.nll <= min(step.nll for step in fit.trace) * (1 + 1e-14)
 
 
-@pytest.mark.parametrize("method", DRIVERS)
+@pytest.mark.parametrize("method", STEADY)
 def test_callback_stops(X, start, method):
     seen = []
     with pytest.warns(mg.ConvergenceWarning, match="callback"):
@@ -99,7 +100,7 @@ def test_callback_stops(X, start, method):
     assert all(a.seconds <= b.seconds for a, b in pairwise(seen))
 
 
-@pytest.mark.parametrize("method", DRIVERS)
+@pytest.mark.parametrize("method", STEADY)
 def test_interrupt_gives_the_best_point_so_far(X, start, method):
     def interrupt(step):
         if step.iteration == 2:

@@ -9,6 +9,7 @@ from cases import CASES, Case, spectrum
 from mvngrad import testing
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.moments import Moments
+from mvngrad.models.data import Complete
 from mvngrad.models.means import FixedMean, FreeMean
 from mvngrad.models.objective import Objective
 
@@ -61,7 +62,7 @@ def test_fisher_is_the_hessian_where_model_and_data_agree(case: Case, rng):
     L = np.linalg.cholesky(case.structure.cov(case.theta))
     n = 10.0
     data = Moments(n, 10, np.zeros(case.d), n * L @ L.T, AffineFrame.identity(case.d))
-    objective = Objective(data, case.structure, FreeMean())
+    objective = Objective(Complete(data), case.structure, FreeMean())
     params = np.concatenate([np.zeros(case.d), case.theta])
     v = rng.standard_normal(len(params))
     Fv = objective.fisher_product(objective.at(params), v)
@@ -74,5 +75,7 @@ def test_fisher_is_the_hessian_where_model_and_data_agree(case: Case, rng):
 def _objective(case: Case, mean: str, rng) -> Objective:
     data = Moments.of(case.rows(3 * case.d + 4, rng), frame=AffineFrame.identity(case.d))
     return Objective(
-        data, case.structure, FreeMean() if mean == "free" else FixedMean(np.zeros(case.d))
+        Complete(data),
+        case.structure,
+        FreeMean() if mean == "free" else FixedMean(np.zeros(case.d)),
     )

@@ -79,9 +79,11 @@ def test_refused(message):
             function(rows, mu, factor, **options)
 
 
-def test_missing_values_are_refused_until_they_are_served():
-    with pytest.raises(mg.MissingValuesError, match="column 1"):
-        mg.nll(np.where(X == 0.0, np.nan, X), MU, L)
+def test_a_missing_value_leaves_the_likelihood_of_the_rest():
+    holed = np.array([[1.0, np.nan], [np.nan, np.nan]])
+    S = np.asarray(L) @ np.asarray(L).T
+    expected = 0.5 * (np.log(2 * np.pi * S[0, 0]) + (1.0 - MU[0]) ** 2 / S[0, 0])
+    assert mg.nll(holed, MU, L) == pytest.approx(expected, rel=1e-14)
 
 
 SINGULAR = {

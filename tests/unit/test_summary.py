@@ -9,7 +9,8 @@ import pytest
 import mvngrad as mg
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
-from mvngrad.fitting.summary import PlainTable, as_text, parts, summarise, table_text
+from mvngrad.fitting.plaintext import PlainTable, as_text, parts, table_text
+from mvngrad.fitting.summary import summarise
 
 
 def fitted(rng, d=3, n=200, **options):

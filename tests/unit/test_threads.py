@@ -78,7 +78,7 @@ def test_few_results_are_alive():
         return a + b
 
     assert map_reduce(task, range(1024), merge, 2) == 1024
-    assert most <= 10 + 2 * 2
+    assert most <= 2 * (10 + 2)
 
 
 def test_no_items_is_an_error():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,35 @@ def as_number(value: Any, name: str) -> float:
 
 
 def _require_finite(array: Array, name: str) -> None:
+    if isfinite(np.vdot(array, array)):  # in one visit; squares may overflow, so look closer
+        return
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise DataError(f"{name} must be finite; got {array[index]} at index {index}.")
+
+
+def require_no_infinity(
+    X: npt.NDArray[Any],
+    weights: Array | None = None,
+    columns: Sequence[str] | None = None,
+    offset: int = 0,
+) -> None:
+    """Refuse ±inf in rows that count; NaN is a missing value. ``offset``: the number of row 0."""
+    if X.dtype.kind != "f":
+        return
+    infinite = np.isinf(X)
+    if weights is not None:
+        infinite &= weights[:, None] > 0.0
+    if infinite.any():
+        i, j = np.argwhere(infinite)[0]
+        raise _infinite(columns[j] if columns else f"column {j}", offset + i, X[i, j])
+
+
+def _infinite(name: str, row: int, value: float) -> DataError:
+    return DataError(
+        f"{name} is infinite at row {row} (value {value}). Infinity is no measurement: correct "
+        "it, or make it NaN if the value is missing."
+    )
 
 
 def require_finite_rows(
@@ -127,10 +154,7 @@ def require_finite_rows(
         infinite = np.isinf(block) & rows[:, None]
         if infinite.any():
             i, j = np.argwhere(infinite)[0]
-            raise DataError(
-                f"{names[j]} is infinite at row {start + i} (value {block[i, j]}). Infinity is no "
-                "measurement: correct it, or make it NaN if the value is missing."
-            )
+            raise _infinite(names[j], start + i, block[i, j])
         missing = np.isnan(block) & rows[:, None]
         if missing.any():
             first_hole = first_hole if holes else start + int(np.argmax(missing.any(axis=1)))

@@ -93,7 +93,7 @@ class Evaluation(NamedTuple):
     def score(self) -> Score:
         """∂J/∂S = L⁻ᵀ[½n(I − K)]L⁻¹."""
         core = -0.5 * self.weight * self.scatter
-        core.T.flat[:: len(core) + 1] += 0.5 * self.weight
+        core.ravel("K")[:: len(core) + 1] += 0.5 * self.weight
         return Score(core, self.covariance)
 
 
@@ -104,9 +104,26 @@ def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
     """
     n, m, C = data.weight, data.center, data.spread
     r = S.whiten(m - mu)
-    K = add_outer(whitened_scatter(S, C) / n, r)
-    J = 0.5 * n * (len(m) * LOG_2PI + S.logdet + K.trace())
+    return _evaluation(n, r, add_outer(whitened_scatter(S, C) / n, r), S)
+
+
+def evaluate_about(n: float, t: Array, A: Array, S: Covariance) -> Evaluation:
+    """The same from sums about μ itself: n, t = Σwᵢ(xᵢ−μ) = n(m−μ), and A."""
+    return _evaluation(n, S.whiten(t / n), whitened_scatter(S, A) / n, S)
+
+
+def _evaluation(n: float, r: Array, K: Array, S: Covariance) -> Evaluation:
+    J = 0.5 * n * (len(r) * LOG_2PI + S.logdet + K.trace())
     return Evaluation(float(J), -n * S.unwhiten(r), K, r, n, S)
+
+
+def curvature(e: Evaluation, delta: Array, E: Array) -> tuple[Array, Array]:
+    """Changes of Lᵀ∂J/∂μ and of the core of ∂J/∂S along δ = L⁻¹μ̇ and E = L⁻¹ṠL⁻ᵀ, symmetric.
+
+    n(Er + δ)        ½n (EK + KE + δrᵀ + rδᵀ − E)
+    """
+    n, r, half = e.weight, e.residual, E @ e.scatter + np.multiply.outer(delta, e.residual)
+    return n * (E @ r + delta), 0.5 * n * (half + half.T - E)
 
 
 def fisher(n: float, tangent: Array, S: Covariance) -> Score:

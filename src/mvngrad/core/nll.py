@@ -9,19 +9,16 @@ import numpy as np
 
 from mvngrad.core import passes
 from mvngrad.core.checks import as_factor, as_rows, as_vector
+from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame, power_of_two
-from mvngrad.core.likelihood import Evaluation, Score, evaluate
+from mvngrad.core.likelihood import Evaluation, Score, evaluate, evaluate_about
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import (
-    Covariance,
-    DenseCovariance,
-    FramedCovariance,
-    IdentityCovariance,
-)
+from mvngrad.core.operators import DenseCovariance, FramedCovariance, IdentityCovariance
 from mvngrad.core.ops import Array, condition_estimate, is_lower
+from mvngrad.core.patterns import Patterns
 from mvngrad.core.roots import full_rank_root
 from mvngrad.core.threads import calm_blas
-from mvngrad.errors import DataError
+from mvngrad.errors import DataError, MissingValuesError
 
 CALM_WORK = 1e7  # rows · d² from which it is worth the while to calm BLAS
 
@@ -74,7 +71,7 @@ def nll(X: Any, mean: Any, factor: Any, *, noise: Any = None, weights: Any = Non
     np.True_
     """
     with _calm(X):
-        return _evaluate(X, mean, factor, noise, weights)[0].nll
+        return _evaluate(X, mean, factor, noise, weights).J.nll
 
 
 def nll_and_grad(
@@ -112,14 +109,17 @@ def nll_and_grad(
     True
     """
     with _calm(X):
-        J, Lambda = _evaluate(X, mean, factor, noise, weights)
-        of_factor = _twice_score_times(J.score, Lambda, noise)
-        of_noise = None if noise is None else J.score.diagonal()
+        J, Lambda, root = _evaluate(X, mean, factor, noise, weights)
+        score = J.score
+        of_factor = _twice_score_times(score, Lambda, root, noise)
+        of_noise = None if noise is None else score.diagonal()
     return J.nll, Gradient(J.mean, of_factor, of_noise)
 
 
-def _twice_score_times(score: Score, Lambda: Array, noise: Any) -> Array:
+def _twice_score_times(score: Score, Lambda: Array, root: Array, noise: Any) -> Array:
     """2GΛ; a triangular Λ is the root itself, but for the signs of its columns."""
+    if root is Lambda:
+        return 2.0 * score.times_root()
     if noise is None and is_lower(Lambda):
         return score.times_root() * (2.0 * np.sign(np.diagonal(Lambda)))
     return 2.0 * (score @ Lambda)
@@ -131,36 +131,81 @@ def _calm(X: Any) -> AbstractContextManager[None]:
     return calm_blas(X.shape[1]) if many else nullcontext()
 
 
-def _evaluate(X: Any, mean: Any, factor: Any, noise: Any, weights: Any) -> tuple[Evaluation, Array]:
-    """The formula in a frame where it is accurate, seen from the data's units; and Λ."""
-    if isinstance(X, Moments) and weights is not None:
-        raise DataError("Moments carry their weights already; pass weights to Moments.of.")
-    rows = None if isinstance(X, Moments) else as_rows(X)
-    d = X.d if rows is None else rows.shape[1]
+class _Point(NamedTuple):
+    """J and its gradients, Λ, and the triangular root of S: Λ itself where it is one."""
+
+    J: Evaluation
+    factor: Array
+    root: Array
+
+
+def _evaluate(X: Any, mean: Any, factor: Any, noise: Any, weights: Any) -> _Point:
+    """The formula where it is accurate, seen from the data's units."""
+    if isinstance(X, Moments):
+        if weights is not None:
+            raise DataError("Moments carry their weights already; pass weights to Moments.of.")
+        rows, d = None, X.d
+    else:
+        rows = as_rows(X)
+        d = rows.shape[1]
     mu, Lambda = as_vector(mean, "mean", d), as_factor(factor, d)
     root = full_rank_root(Lambda, noise)
-    if rows is None:
-        moments, frame = X, X.frame
-        S_z: Covariance = DenseCovariance(frame.whiten(root))  # L₀⁻¹L is triangular too
+    J = _of_moments(X, mu, root) if rows is None else _of_rows(rows, weights, mu, root)
+    return _Point(J, Lambda, root)
+
+
+def _of_moments(moments: Moments, mu: Array, root: Array) -> Evaluation:
+    """Moments as they are, in their frame."""
+    frame = moments.frame
+    S_z = DenseCovariance(frame.whiten(root))  # L₀⁻¹L is triangular too
+    return _seen_from_outside(evaluate(moments, frame.whiten(mu - frame.origin), S_z), frame)
+
+
+def _of_rows(X: passes.Rows, weights: Any, mu: Array, root: Array) -> Evaluation:
+    """Rows centred at μ; each is whitened by L where whitening their scatter would cost digits."""
+    try:
+        if _is_harmless(root):
+            return evaluate_about(*passes.sums_about(X, mu, weights), DenseCovariance(root))
+        sums = passes.sums_about(X, mu, weights, root)
+    except MissingValuesError:  # found by the sums themselves: complete rows are never asked
+        return _of_rows_with_holes(X, weights, mu, root)
+    return _seen_from_outside(
+        evaluate_about(*sums, IdentityCovariance()), AffineFrame(mu.copy(), root.copy())
+    )
+
+
+def _of_rows_with_holes(X: passes.Rows, weights: Any, mu: Array, root: Array) -> Evaluation:
+    """J of the observed entries; rows with none say nothing."""
+    sizes = power_of_two(np.abs(root).max(axis=1))
+    data = Patterns.of(X, weights, AffineFrame(mu.copy(), sizes))
+    inside = IdentityCovariance()
+    if data.weight == 0.0:
+        nothing = np.zeros_like(mu)
+        J = evaluate_about(1.0, nothing, np.eye(len(mu)), inside)._replace(nll=0.0, weight=0.0)
     else:
-        frame, S_z = _frame_of_parameters(mu, root)
-        moments = passes.about_origin(rows, weights, frame)
-    J = evaluate(moments, frame.whiten(mu - frame.origin), S_z)
+        J = evaluate_observed(data, np.zeros_like(mu), root / sizes[:, None])
+    frame = AffineFrame(mu.copy(), root.copy())
     return J._replace(
-        nll=J.nll + moments.weight * frame.logdet,
+        nll=J.nll + data.log_volume,
         mean=frame.unwhiten(J.mean),
-        covariance=FramedCovariance(frame, S_z),
-    ), Lambda
+        covariance=FramedCovariance(frame, inside),
+    )
 
 
-def _frame_of_parameters(mu: Array, root: Array) -> tuple[AffineFrame, Covariance]:
-    """Centre rows at μ, and whiten each by L where whitening their scatter would cost digits.
+def _seen_from_outside(J: Evaluation, frame: AffineFrame) -> Evaluation:
+    return J._replace(
+        nll=J.nll + J.weight * frame.logdet,
+        mean=frame.unwhiten(J.mean),
+        covariance=FramedCovariance(frame, J.covariance),
+    )
 
-    Whitening the scatter costs ε·cond(L)² where whitening rows costs ε·cond(L); cond(L) ≤ 2d keeps
-    the first well inside the bound 30 d ε·cond(L).
+
+def _is_harmless(root: Array) -> bool:
+    """Whether L may whiten a scatter: squares keep clear of overflow, and digits are kept.
+
+    Whitening the scatter costs ε·cond(L)² where whitening rows costs ε·cond(L), L with rows of
+    one size; cond(L) ≤ 2d keeps the first well inside the bound 30 d ε·cond(L).
     """
-    scales = power_of_two(np.abs(root).max(axis=1))
-    L = root / scales[:, None]
-    if condition_estimate(L) <= 2.0 * len(mu):
-        return AffineFrame(mu.copy(), scales), DenseCovariance(L)
-    return AffineFrame(mu.copy(), root.copy()), IdentityCovariance()
+    sizes = np.abs(root).max(axis=1)
+    tame = 1.0 / passes.TAME < sizes.min() <= sizes.max() < passes.TAME
+    return bool(tame) and condition_estimate(root / sizes[:, None]) <= 2.0 * len(root)

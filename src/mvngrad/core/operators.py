@@ -1,6 +1,6 @@
 """S as an operator: everything the formula asks of a covariance S = LLᵀ.
 
-    whiten(B)    L⁻¹B          unwhiten(B)    L⁻ᵀB          logdet    log|S|
+    whiten(B)    L⁻¹B          unwhiten(B)    L⁻ᵀB          logdet    log|S|          root    L
 
 L is any square root; the formula never looks inside. No inverse and no S is formed.
 """
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from mvngrad.core.frame import AffineFrame
-from mvngrad.core.ops import NUMPY, Array, Ops, whiten_symmetric
+from mvngrad.core.ops import NUMPY, Array, Ops, solve_lower, whiten_symmetric
 
 
 class Covariance(Protocol):
@@ -28,6 +28,9 @@ class Covariance(Protocol):
     @property
     def logdet(self) -> float:
         """log|S|."""
+
+    def root(self, d: int) -> Array:
+        """L (d, d) itself, lower-triangular."""
 
 
 # Columns from which one symmetric reduction is faster than two triangular solves.
@@ -66,6 +69,10 @@ class DenseCovariance:
         """2 Σ log Lⱼⱼ."""
         return 2.0 * self.ops.log_diagonal(self.L)
 
+    def root(self, d: int) -> Array:  # noqa: ARG002
+        """L."""
+        return self.L
+
 
 @dataclass(frozen=True, eq=False)
 class DiagonalCovariance:
@@ -83,6 +90,10 @@ class DiagonalCovariance:
     def logdet(self) -> float:
         """2 Σ log sⱼ."""
         return float(2.0 * np.log(self.deviations).sum())
+
+    def root(self, d: int) -> Array:  # noqa: ARG002
+        """diag(s)."""
+        return np.diag(self.deviations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +115,10 @@ class WhitenedCovariance:
         """−2 Σ log (L⁻¹)ⱼⱼ."""
         return float(-2.0 * np.log(np.diagonal(self.inverse_root)).sum())
 
+    def root(self, d: int) -> Array:
+        """L, by inverting."""
+        return solve_lower(self.inverse_root, np.eye(d))
+
 
 class IdentityCovariance:
     """S = I: what is left of a covariance once the data are expressed in its own frame."""
@@ -115,6 +130,10 @@ class IdentityCovariance:
         return B
 
     unwhiten = whiten
+
+    def root(self, d: int) -> Array:
+        """I."""
+        return np.eye(d)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +155,7 @@ class FramedCovariance:
     def logdet(self) -> float:
         """log|S_z| + 2 log|L₀|."""
         return self.inner.logdet + 2.0 * self.frame.logdet
+
+    def root(self, d: int) -> Array:
+        """L₀L_z."""
+        return self.frame.color(self.inner.root(d))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.blas import dger, dtrsm
+from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dpotrf, dsygst, dtrcon
 
 from mvngrad.errors import NotPositiveDefiniteError
@@ -43,14 +43,14 @@ class Ops:
 
 def solve_lower(L: Array, B: Array) -> Array:
     """L⁻¹B for lower-triangular L (d, d) and B (d,) or (d, m)."""
-    columns = B.reshape(B.shape[0], -1)
-    return np.asarray(dtrsm(1.0, L.T, columns.T, side=1, lower=0).T).reshape(B.shape)
+    X: Array = dtrsm(1.0, L.T, B.T if B.ndim == 2 else B[None], side=1, lower=0)
+    return X.T if B.ndim == 2 else X[0]
 
 
 def solve_lower_transpose(L: Array, B: Array) -> Array:
     """L⁻ᵀB for lower-triangular L (d, d) and B (d,) or (d, m)."""
-    columns = B.reshape(B.shape[0], -1)
-    return np.asarray(dtrsm(1.0, L.T, columns.T, side=1, lower=0, trans_a=1).T).reshape(B.shape)
+    X: Array = dtrsm(1.0, L.T, B.T if B.ndim == 2 else B[None], side=1, lower=0, trans_a=1)
+    return X.T if B.ndim == 2 else X[0]
 
 
 def whiten_symmetric(L: Array, C: Array) -> Array:
@@ -71,9 +71,15 @@ def mirrored(scatter: Array) -> Array:
 
 
 def add_outer(S: Array, u: Array, sign: float = 1.0) -> Array:
-    """S ± uuᵀ, in place, for symmetric S (d, d)."""
-    columns = S.T if S.flags.c_contiguous else S
-    return np.asarray(dger(sign, u, u, a=columns, overwrite_a=1))
+    """S ± uuᵀ, in place, for symmetric S (d, d).
+
+    Not by BLAS, whose loops fuse some products with the sum and not others: S would come out
+    symmetric on one machine and not on the next.
+    """
+    rows, signed = S if S.flags.c_contiguous else S.T, sign * u
+    for i in range(0, len(u), STRIP):
+        rows[i : i + STRIP] += np.multiply.outer(signed[i : i + STRIP], u)
+    return S
 
 
 def is_lower(M: Array) -> bool:
@@ -105,8 +111,10 @@ def lower_root(factor: Array) -> Array:
 
 def with_positive_diagonal(L: Array) -> Array:
     """L with the signs of its columns turned so that its diagonal is positive."""
-    negative = np.diagonal(L) < 0.0
-    return np.ascontiguousarray(L * np.where(negative, -1.0, 1.0) if negative.any() else L)
+    diagonal = L.diagonal()
+    if diagonal.min() < 0.0:
+        L = L * np.where(diagonal < 0.0, -1.0, 1.0)
+    return np.ascontiguousarray(L)
 
 
 def cholesky(S: Array) -> Array:
@@ -134,7 +142,7 @@ def partial_cholesky(S: Array) -> tuple[Array, Array]:
 
 def log_diagonal(L: Array) -> float:
     """Σ log Lⱼⱼ, which is ½ log|LLᵀ|."""
-    return float(np.log(np.diagonal(L)).sum())
+    return float(np.log(L.diagonal()).sum())
 
 
 def condition_estimate(L: Array) -> float:

@@ -8,9 +8,10 @@ the chunk is summed again about its mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from mvngrad.core.checks import as_rows, as_weights, require_finite_rows
 from mvngrad.core.frame import AffineFrame, power_of_two
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, add_outer
-from mvngrad.core.scatter import chunk_bounds, chunk_sums
+from mvngrad.core.scatter import Sums, added, chunk_bounds, chunk_sums
 from mvngrad.core.threads import default_threads, map_reduce
 from mvngrad.errors import DataError
 
@@ -35,14 +36,16 @@ TAME = 2.0**400
 EVALUATIONS = 10
 
 Rows = npt.NDArray[Any]
+Part = TypeVar("Part", Moments, Sums)
+Task = Callable[[Rows, Array | None], Part]
+Merge = Callable[[Part, Part], Part]
 
 
 class Job(NamedTuple):
-    """What all chunks share: their frame, the work that chooses the loop, where sums are taken."""
+    """What all chunks share: their frame, and the work that chooses the loop."""
 
     frame: AffineFrame
     work: float
-    find_pilot: bool = True
 
 
 def of_rows(
@@ -54,32 +57,36 @@ def of_rows(
     return moments
 
 
-def about_origin(X: Rows, weights: Any, frame: AffineFrame) -> Moments:
-    """Moments summed about the frame's origin: for J at μ = m₀, which wants A about μ anyway.
+def sums_about(X: Rows, mu: Array, weights: Any, root: Array | None = None) -> Sums:
+    """Sums of root⁻¹(x − μ): for J at μ, which wants A about μ and no mean.
 
     J is evaluated many times where moments are taken once, so its rows count as many.
     """
-    w = as_weights(weights, len(X))
-    job = Job(frame, EVALUATIONS * float(X.shape[0]) * X.shape[1] ** 2, find_pilot=False)
-    moments = _finite(X, w, job, None)
-    _require_weight(moments)
-    return moments
+    work = EVALUATIONS * float(X.shape[0]) * X.shape[1] ** 2
+
+    def task(rows: Rows, w: Array | None) -> Sums:
+        return chunk_sums(rows, mu, w, root, work=work)
+
+    sums = _finite(X, as_weights(weights, len(X)), task, added, None)
+    _require_weight(sums)
+    return sums
 
 
 def _of_rows(X: Any, weights: Any, frame: AffineFrame | str | None, threads: int | None) -> Moments:
     X = as_rows(X)
     w = as_weights(weights, len(X))
     job = Job(_frame_for(X, w, frame), float(X.shape[0]) * X.shape[1] ** 2)
-    return _finite(X, w, job, threads)
+    return _finite(X, w, partial(chunk_moments, job=job), Moments.__add__, threads)
 
 
-def _finite(X: Rows, w: Array | None, job: Job, threads: int | None) -> Moments:
-    moments = _sum_of_chunks(X, w, job, threads)
-    if w is not None and not _is_finite(moments) and (w == 0.0).any():
-        moments = _sum_of_chunks(X[w > 0.0], w[w > 0.0], job, threads)
-    if not _is_finite(moments):
+def _finite(X: Rows, w: Array | None, task: Task[Part], merge: Merge[Part], threads: Any) -> Part:
+    """What `task` finds in all rows; those of weight zero may hold anything."""
+    part = _over_chunks(X, w, task, merge, threads)
+    if w is not None and not _is_finite(part) and (w == 0.0).any():
+        part = _over_chunks(X[w > 0.0], w[w > 0.0], task, merge, threads)
+    if not _is_finite(part):
         _raise_not_finite(X, w)
-    return moments
+    return part
 
 
 def of_chunks(
@@ -152,22 +159,22 @@ def _frame_for(X: Rows, w: Array | None, frame: AffineFrame | str | None) -> Aff
     return frame_of(X, w, full=frame == "full")
 
 
-def _sum_of_chunks(X: Rows, w: Array | None, job: Job, threads: int | None) -> Moments:
-    def task(bounds: tuple[int, int]) -> Moments:
+def _over_chunks(
+    X: Rows, w: Array | None, task: Task[Part], merge: Merge[Part], threads: int | None
+) -> Part:
+    def of_chunk(bounds: tuple[int, int]) -> Part:
         rows = slice(*bounds)
-        return chunk_moments(X[rows], None if w is None else w[rows], job)
+        return task(X[rows], None if w is None else w[rows])
 
     bounds = chunk_bounds(*X.shape)
     if len(bounds) == 1:
-        return task(bounds[0])
-    return map_reduce(task, bounds, Moments.__add__, threads or default_threads())
+        return task(X, w)
+    return map_reduce(of_chunk, bounds, merge, threads or default_threads())
 
 
 def chunk_moments(X: Rows, w: Array | None, job: Job) -> Moments:
     """Moments of one chunk, in the frame, on the calling thread."""
     with np.errstate(invalid="ignore", over="ignore"):
-        if not job.find_pilot:
-            return _about(X, job.frame.origin, w, job)[0]
         some = _some_rows(X, w, PILOT_ROWS)
         pilot = some.mean(axis=0) if len(some) else job.frame.origin
         pilot = np.where(np.isfinite(pilot), pilot, job.frame.origin)
@@ -199,8 +206,10 @@ def _about(X: Rows, pilot: Array, w: Array | None, job: Job) -> tuple[Moments, b
     return Moments(n, n_obs, center + t / n, Q, frame), misplaced
 
 
-def _is_finite(moments: Moments) -> bool:
-    return bool(np.isfinite(moments.center).all() and np.isfinite(moments.spread).all())
+def _is_finite(part: Moments | Sums) -> bool:
+    """Whether the squares of every column have a sum: then so has all else."""
+    scatter = part.spread if isinstance(part, Moments) else part.scatter
+    return bool(np.isfinite(scatter.diagonal()).all())
 
 
 def _raise_not_finite(X: Rows, w: Array | None) -> None:
@@ -211,6 +220,6 @@ def _raise_not_finite(X: Rows, w: Array | None) -> None:
     )
 
 
-def _require_weight(moments: Moments) -> None:
-    if moments.weight == 0.0:
+def _require_weight(part: Moments | Sums) -> None:
+    if part.weight == 0.0:
         raise DataError("no row has a positive weight; need at least one.")

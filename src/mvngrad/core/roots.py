@@ -47,7 +47,7 @@ def correlation_condition(factor: Array) -> float:
 
 
 def _checked(L: Array, floor: float, name: str) -> Array:
-    smallest = int(np.diagonal(L).argmin())
+    smallest = int(L.diagonal().argmin())
     if not L[smallest, smallest] > floor:
         raise NotPositiveDefiniteError(
             f"S is singular: {name} does not have full row rank (row {smallest} is zero or a "

@@ -41,6 +41,11 @@ class Sums(NamedTuple):
     scatter: Floats
 
 
+def added(a: Sums, b: Sums) -> Sums:
+    """Sums over both sets of rows."""
+    return Sums(a.weight + b.weight, a.total + b.total, a.scatter + b.scatter)
+
+
 def chunk_bounds(n: int, d: int) -> list[tuple[int, int]]:
     """Where the chunks of n rows begin and end: a function of the shape alone.
 
@@ -48,9 +53,11 @@ def chunk_bounds(n: int, d: int) -> list[tuple[int, int]]:
     is balanced; a chunk has at least 4096 rows, 4d rows, and 8 MB or 65,536 rows; or there is
     only one, or two where the work is worth sharing.
     """
+    if n < 2 * CHUNK_ROWS:
+        return [(0, n)]
     rows = min(max(CHUNK_ELEMENTS // max(d, 1), CHUNK_ROWS, 4 * d), CHUNK_LIMIT)
     count = 1 << max((n // rows).bit_length() - 1, 0)
-    if count == 1 and n >= 2 * CHUNK_ROWS and n * d * d >= SHARED_WORK:
+    if count == 1 and n * d * d >= SHARED_WORK:
         count = 2
     edges = [n * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))
@@ -95,17 +102,30 @@ def block_sums(
     """The same by NumPy and BLAS: blocks of rows that stay in cache, centred and squared there."""
     n, d = X.shape
     rows = max(BLOCK_ELEMENTS // max(d, 1), BLOCK_ROWS)
-    total, scatter = np.zeros(d), np.zeros((d, d), order="F")
     buffer = np.empty((min(n, rows), d))
+    if n <= rows:
+        Z, total = _rooted(X, shift, weights, root, buffer)
+        return Sums(_weight(n, weights), total, Z.T @ Z)
+    total, scatter = np.zeros(d), np.zeros((d, d), order="F")
     for begin in range(0, n, rows):
         block = slice(begin, begin + rows)
-        Z = _whitened(X[block], shift, root, buffer)
-        w = np.ones(len(Z)) if weights is None else weights[block]
-        total += _total(Z, w)
-        if weights is not None:
-            Z *= np.sqrt(w)[:, None]
-        scatter = Z.T @ Z if n <= rows else _add_square(Z, scatter)
-    return Sums(_weight(n, weights), total, scatter if n <= rows else mirrored(scatter))
+        w = None if weights is None else weights[block]
+        Z, of_block = _rooted(X[block], shift, w, root, buffer)
+        total += of_block
+        scatter = _add_square(Z, scatter)
+    return Sums(_weight(n, weights), total, mirrored(scatter))
+
+
+def _rooted(
+    X: Rows, shift: Floats, w: Floats | None, root: Floats | None, buffer: Floats
+) -> tuple[Floats, Floats]:
+    """√w z and Σwz of a block of rows; the first in the buffer."""
+    Z = _whitened(X, shift, root, buffer)
+    if w is None:
+        return Z, _total(Z, np.ones(len(Z)))
+    total = _total(Z, w)
+    Z *= np.sqrt(w)[:, None]
+    return Z, total
 
 
 def _weight(n: int, weights: Floats | None) -> float:

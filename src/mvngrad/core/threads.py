@@ -41,7 +41,7 @@ def map_reduce(
     The tree is fixed by the items' indices: neighbours are merged first, then neighbouring pairs,
     and so on; what has no partner joins from the right at the end. Items are drawn one at a time,
     in order, so a generator may read them from a file; besides the items in work, at most
-    O(log items + threads) results are alive.
+    O(threads · log items) results are alive, where one of the threads is held up.
 
     With more than one item BLAS runs single-threaded inside the tasks, whatever `threads` is,
     since its own threads would change the rounding. A single item runs here and now, unpinned.

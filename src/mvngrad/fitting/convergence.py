@@ -92,15 +92,15 @@ class Monitor:
     objective : Objective
     tol : float                  bound on the optimality
     max_iter : int
-    offset : float               J = n·value + offset, in the data's units
     callback : called with each Step; True stops the fit
+    guard : called with each accepted Point; it may raise where no maximum can be ahead
     """
 
     objective: Objective
     tol: float
     max_iter: int
-    offset: float = 0.0
     callback: Callable[[Step], object] | None = None
+    guard: Callable[[Point], None] | None = None
     n_eval: int = 0
     steps: list[Step] = field(default_factory=list)
     best: Point | None = None
@@ -147,12 +147,18 @@ class Monitor:
         if self.best is None or point.value <= self.best.value or optimality <= self.tol:
             self.best = point
         self._record(point, optimality, step)
+        if self.guard is not None:
+            self.guard(point)
         if optimality <= self.tol:
             raise Stop(Status.CONVERGED)
         if self.callback is not None and self.callback(self.steps[-1]) is True:
             raise Stop(Status.CALLBACK)
         if len(self.steps) > self.max_iter:
             raise Stop(Status.MAX_ITER)
+
+    def move_to(self, objective: Objective) -> None:
+        """Go on with the same likelihood in another frame: the trace continues."""
+        self.objective, self.best, self._latest = objective, None, None
 
     def point(self, params: Array) -> Point:
         """The objective at these parameters, kept from the last evaluation where it can be."""
@@ -162,7 +168,7 @@ class Monitor:
         return self.objective.at(np.array(params))
 
     def _record(self, point: Point, optimality: float, step: float) -> None:
-        nll = self.objective.moments.weight * point.value + self.offset
+        nll = self.objective.total(point.value)
         norm = float(np.sqrt(2.0 * max(optimality, 0.0)))
         seconds = time.perf_counter() - self._started
         self.steps.append(Step(len(self.steps), nll, norm, step, self.n_eval, seconds))

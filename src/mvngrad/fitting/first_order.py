@@ -30,12 +30,14 @@ class Iterate(NamedTuple):
     g: Array
 
 
-def _evaluated(monitor: Monitor, x: Array) -> Iterate:
+def evaluated(monitor: Monitor, x: Array) -> Iterate:
+    """The objective there."""
     return Iterate(x, *monitor.evaluate(x))
 
 
-def _begin(monitor: Monitor, x: Array) -> Iterate:
-    start = _evaluated(monitor, x)
+def begin(monitor: Monitor, x: Array) -> Iterate:
+    """The start, recorded as iteration 0."""
+    start = evaluated(monitor, x)
     monitor.accept(start.x, 0.0)
     return start
 
@@ -47,7 +49,7 @@ def backtrack(
     slope = float(at.g @ direction)
     bound = at.f if bound is None else bound
     while length > SHORTEST:
-        trial = _evaluated(monitor, at.x + length * direction)
+        trial = evaluated(monitor, at.x + length * direction)
         if trial.f <= bound + SUFFICIENT * length * slope:
             return trial, length
         length *= 0.5
@@ -58,39 +60,40 @@ def _unit_length(at: Iterate) -> float:
     return min(1.0, 1.0 / float(np.linalg.norm(at.g)))
 
 
-def _moved(monitor: Monitor, before: Iterate, after: Iterate) -> None:
+def moved(monitor: Monitor, before: Iterate, after: Iterate) -> None:
+    """Record an iteration that led from one point to another."""
     monitor.accept(after.x, float(np.linalg.norm(after.x - before.x)))
 
 
 def gradient_descent(monitor: Monitor, x: Array) -> None:
     """x ← x − t∇, t doubled after each success and halved until J falls enough."""
-    at = _begin(monitor, x)
+    at = begin(monitor, x)
     length = _unit_length(at)
     while True:
         after, length = backtrack(monitor, at, -at.g, length)
-        _moved(monitor, at, after)
+        moved(monitor, at, after)
         at, length = after, 2.0 * length
 
 
 def momentum(monitor: Monitor, x: Array) -> None:
     """Heavy ball: v ← 0.9v − t∇, x ← x + v (Polyak 1964); v is dropped where J would rise."""
-    at = _begin(monitor, x)
+    at = begin(monitor, x)
     length, velocity = _unit_length(at), np.zeros_like(x)
     while True:
         direction = MOMENTUM * velocity - length * at.g
-        after = _evaluated(monitor, at.x + direction)
+        after = evaluated(monitor, at.x + direction)
         if after.f > at.f + SUFFICIENT * min(float(at.g @ direction), 0.0):
             after, length = backtrack(monitor, at, -at.g, length)
             direction = -length * at.g
         else:
             length *= 1.1
-        _moved(monitor, at, after)
+        moved(monitor, at, after)
         at, velocity = after, direction
 
 
 def nesterov(monitor: Monitor, x: Array) -> None:
     """Nesterov's accelerated gradient (1983), restarted where J rises (O'Donoghue, Candès 2015)."""
-    at = _begin(monitor, x)
+    at = begin(monitor, x)
     length, ahead, age = _unit_length(at), at, 0
     while True:
         after, length = backtrack(monitor, ahead, -ahead.g, length)
@@ -99,9 +102,9 @@ def nesterov(monitor: Monitor, x: Array) -> None:
                 raise Stop(Status.STALLED)
             ahead, age = at, 0
             continue
-        _moved(monitor, at, after)
+        moved(monitor, at, after)
         age += 1
-        ahead = _evaluated(monitor, after.x + age / (age + 3.0) * (after.x - at.x))
+        ahead = evaluated(monitor, after.x + age / (age + 3.0) * (after.x - at.x))
         at, length = after, 1.5 * length
 
 
@@ -110,11 +113,11 @@ def barzilai_borwein(monitor: Monitor, x: Array) -> None:
 
     J may rise for a while, but stays below its largest value of ten iterations (Raydan 1997).
     """
-    at = _begin(monitor, x)
+    at = begin(monitor, x)
     length, recent = _unit_length(at), [at.f]
     while True:
         after, length = backtrack(monitor, at, -at.g, length, max(recent))
-        _moved(monitor, at, after)
+        moved(monitor, at, after)
         s, y = after.x - at.x, after.g - at.g
         curvature = float(s @ y)
         length = float(s @ s) / curvature if curvature > 0.0 else 2.0 * length
@@ -123,11 +126,11 @@ def barzilai_borwein(monitor: Monitor, x: Array) -> None:
 
 def natural_gradient(monitor: Monitor, x: Array) -> None:
     """x ← x − tF⁻¹∇, F the Fisher information (Amari 1998; Fisher scoring with a line search)."""
-    at = _begin(monitor, x)
+    at = begin(monitor, x)
     while True:
         point = monitor.point(at.x)
         after, _ = backtrack(monitor, at, monitor.objective.natural_direction(point), 1.0)
-        _moved(monitor, at, after)
+        moved(monitor, at, after)
         at = after
 
 

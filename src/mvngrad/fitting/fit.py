@@ -8,23 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from mvngrad.core.checks import as_weights, require_finite_rows
 from mvngrad.core.moments import Moments
+from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.core.roots import correlation_condition
-from mvngrad.errors import ConvergenceWarning, DataError, IllConditionedWarning, warn
-from mvngrad.fitting import prepare
+from mvngrad.errors import (
+    ConvergenceWarning,
+    DataError,
+    IllConditionedWarning,
+    NotIdentifiedWarning,
+    warn,
+)
+from mvngrad.fitting.closed import closed_form
 from mvngrad.fitting.convergence import Status, Step
-from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen
-from mvngrad.fitting.requirements import Requirements
+from mvngrad.fitting.identified import Pairs, in_words, never_together
+from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
+from mvngrad.fitting.observed import iterate_observed
 from mvngrad.fitting.result import Fit
-from mvngrad.fitting.solve import Solution, closed_form, iterate
+from mvngrad.fitting.sample import sample_of
+from mvngrad.fitting.solution import Solution
+from mvngrad.fitting.solve import Run, iterate
 from mvngrad.fitting.start import Start
-from mvngrad.io.data import as_table
-from mvngrad.io.missing import Missing, complete_rows, require_missing
-from mvngrad.io.table import as_names, default_names
+from mvngrad.io.missing import Missing
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.means import FixedMean, FreeMean, Mean, as_mean
+from mvngrad.models.means import FreeMean
 from mvngrad.models.structure import Structure
 
 NAMED: dict[str, type[Structure]] = {
@@ -34,6 +41,7 @@ NAMED: dict[str, type[Structure]] = {
     "spherical": Spherical,
 }
 ILL_CONDITIONED = 1e12
+SLOW = 0.02  # smallest curvature: 98 % of some information is missing
 
 
 def fit(
@@ -46,10 +54,12 @@ def fit(
     method: Method = "auto",
     columns: Sequence[Any] | None = None,
     start: Any = None,
+    n_starts: int = 1,
     tol: float = 1e-10,
     max_iter: int = DEFAULT_MAX_ITER,
     threads: int | None = None,
     callback: Callable[[Step], object] | None = None,
+    rng: Any = None,
 ) -> Fit:
     """Fit N(μ, S) to data by maximum likelihood.
 
@@ -64,16 +74,21 @@ def fit(
     weights : (n,) array
         Frequencies; fractions allowed.
     missing : "fiml", "drop" or "raise"
-        What to do with rows that have a NaN or null. "drop" leaves them out; the others refuse
-        them (the observed-data likelihood, "fiml", does not stand yet).
+        What to do with rows that have a NaN or null: use what is observed in them (full
+        information maximum likelihood), leave them out, or refuse them.
     method : str
         "auto" (closed form where there is one, else "l-bfgs"), "closed-form", "gradient-descent",
-        "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient".
+        "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient",
+        "newton", "em", "accelerated-em". With holes "auto" is accelerated EM, and Newton's method
+        where that would take long.
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
     start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
         Where iterations begin, columns of Λ₀ first scaled to the data; default: the standard
         deviations. The closed form has no use for it, nor for tol, max_iter and callback.
+    n_starts : int
+        With holes the likelihood may have several maxima: the best of this many starts, the
+        first as above, the others at random (``rng``: a seed or Generator).
     tol : float
         Bound on ``fit.optimality``, ½ the squared Newton decrement per unit weight.
     max_iter : int
@@ -108,28 +123,23 @@ def fit(
     (True, True)
     """
     began = time.perf_counter()
-    _require_options(tol, max_iter, threads, callback)
+    _require_options(tol, max_iter, threads, callback, n_starts)
     structure = _structure(covariance)
-    method = chosen(method, structure)
-    moments, mean, names = _moments(data, structure, mean, weights, missing, columns, threads)
-    d = moments.d
-    at = Start.of(start, d)
+    require_method(method)
+    sample, mean, names = sample_of(data, structure, mean, weights, missing, columns, threads)
+    holes = isinstance(sample, Patterns)
+    d, at = sample.d, Start.of(start, sample.d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
-    if method == "closed-form":
-        solution = closed_form(moments, structure, mean, tol)
+    run = Run(chosen(method, structure, holes=holes), tol, max_iter, callback)
+    if isinstance(sample, Patterns):
+        solution = iterate_observed(sample, structure, mean, at, run, n_starts, rng, names)
+    elif run.method == "closed-form":
+        solution = closed_form(sample, structure, mean, tol)
     else:
-        solution = iterate(
-            moments,
-            structure,
-            mean,
-            at,
-            method=method,
-            tol=tol,
-            max_iter=max_iter,
-            callback=callback,
-        )
-    said = _said(solution)
+        solution = iterate(sample, structure, mean, at, run)
+    together = never_together(sample, names)
+    said = _said(solution, together)
     return Fit(
         mean=solution.mean,
         factor=solution.factor,
@@ -137,15 +147,19 @@ def fit(
         structure=structure,
         columns=names,
         nll=solution.nll,
-        weight=moments.weight,
-        n_obs=moments.n_obs,
+        weight=sample.weight,
+        n_obs=sample.n_obs,
+        n_empty=sample.n_empty if isinstance(sample, Patterns) else 0,
         n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0),
         status=solution.status,
         optimality=solution.optimality,
         curvature=solution.curvature,
         trace=solution.trace,
         n_eval=solution.n_eval,
-        method=method,
+        method=run.method,
+        n_starts=solution.n_starts,
+        not_identified=together,
+        pattern_means=_pattern_means(data, sample),
         seconds=time.perf_counter() - began,
         warnings=said,
     )
@@ -162,12 +176,13 @@ def _structure(covariance: str | Structure) -> Structure:
     return NAMED[covariance]()
 
 
-def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any) -> None:
+def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any, n_starts: Any) -> None:
     if not (isinstance(tol, float | int | np.number) and np.isfinite(tol) and tol > 0.0):
         raise DataError(f"tol must be a positive number; got {tol!r}.")
     for name, value, least in (
         ("max_iter", max_iter, 0),
         ("threads", 1 if threads is None else threads, 1),
+        ("n_starts", n_starts, 1),
     ):
         if not (isinstance(value, int | np.integer) and value >= least):
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
@@ -175,53 +190,27 @@ def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any) -> No
         raise DataError(f"callback must be called with a Step; got {callback!r}.")
 
 
-def _moments(
-    data: Any,
-    structure: Structure,
-    mean: Any,
-    weights: Any,
-    missing: Missing,
-    columns: Sequence[Any] | None,
-    threads: int | None,
-) -> tuple[Moments, Mean, tuple[str, ...]]:
+def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
+    """What the report on missing values is made of, where there were rows."""
     if isinstance(data, Moments):
-        require_missing(missing)
-        return _checked(data, structure, mean, weights, columns)
-    rows, names = as_table(data, columns)
-    mean = as_mean(mean, len(names))
-    rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
-    job = Requirements(structure, mean, names)
-    try:
-        return prepare.moments_of_rows(rows, w, job, threads), mean, names
-    except DataError:
-        require_finite_rows(rows, w, names)  # the same complaint, with the columns' names
-        raise
+        return None
+    return sample.means() if isinstance(sample, Patterns) else of_complete(sample)
 
 
-def _checked(
-    moments: Moments, structure: Structure, mean: Any, weights: Any, columns: Sequence[Any] | None
-) -> tuple[Moments, Mean, tuple[str, ...]]:
-    if weights is not None:
-        raise DataError("Moments carry their weights already; pass weights to Moments.of.")
-    names = default_names(moments.d) if columns is None else as_names(columns)
-    if len(names) != moments.d:
-        raise DataError(f"columns names {len(names)} columns, the moments have {moments.d}.")
-    mean = as_mean(mean, moments.d)
-    if isinstance(mean, FixedMean) and not moments.mean_known:
-        raise DataError(
-            "these moments came from a covariance without its mean, so a known mean cannot be held "
-            "against them. Pass mean=… to Moments.from_covariance, or leave the mean free."
-        )
-    Requirements(structure, mean, names).check(moments)
-    return moments, mean, names
-
-
-def _said(solution: Solution) -> tuple[str, ...]:
+def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
     """Warnings in words, each also issued as a Python warning."""
     said: list[tuple[str, type[Warning]]] = []
     if solution.status is not Status.CONVERGED:
         text = f"{solution.status.message} (optimality {solution.optimality:.3g})"
         said.append((text, ConvergenceWarning))
+    if together:
+        said.append((in_words(together), NotIdentifiedWarning))
+    elif 0.0 < solution.curvature < SLOW:
+        text = (
+            f"for some combination of means and covariances {1.0 - solution.curvature:.1%} of the "
+            "information is missing: EM converges at that rate, and its estimate is uncertain"
+        )
+        said.append((text, NotIdentifiedWarning))
     condition = correlation_condition(solution.factor)
     if condition > ILL_CONDITIONED:
         text = (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from mvngrad.errors import DataError
-from mvngrad.fitting import first_order, quasi_newton
+from mvngrad.fitting import em, first_order, newton, quasi_newton
 from mvngrad.fitting.first_order import Driver
 from mvngrad.models.structure import Structure
 
@@ -20,6 +20,9 @@ Method = Literal[
     "bfgs",
     "l-bfgs",
     "natural-gradient",
+    "em",
+    "accelerated-em",
+    "newton",
 ]
 
 DRIVERS: dict[str, Driver] = {
@@ -31,17 +34,41 @@ DRIVERS: dict[str, Driver] = {
     "cg": quasi_newton.cg,
     "bfgs": quasi_newton.bfgs,
     "l-bfgs": quasi_newton.l_bfgs,
+    "em": em.em,
+    "accelerated-em": em.accelerated_em,
+    "newton": newton.newton,
 }
+AUTO = "em, newton"  # what "auto" is with holes, and how a fit then calls it
 METHODS: tuple[str, ...] = get_args(Method)
+EM = {"em", "accelerated-em"}
 DEFAULT_MAX_ITER = 10_000
 
 
-def chosen(method: str, structure: Structure) -> Method:
-    """The method that ``auto`` means, or the one named, if it can serve the structure."""
+def require_method(method: object) -> None:
+    """Refuse what is no method."""
     if method not in METHODS:
         raise DataError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+
+
+def chosen(method: str, structure: Structure, *, holes: bool = False) -> str:
+    """The method that ``auto`` means, or the one named, if it can serve the structure.
+
+    With holes ``auto`` is accelerated EM where its M-step has a closed form, handed over to
+    Newton's method where much information is missing.
+    """
+    closed = structure.start_is_optimum
     if method == "auto":
-        return "closed-form" if structure.start_is_optimum else "l-bfgs"
-    if method == "closed-form" and not structure.start_is_optimum:
-        raise DataError(f"{structure!r} has no closed form; use method='l-bfgs'.")
-    return cast("Method", method)
+        if holes:
+            return AUTO if closed else "newton"
+        return "closed-form" if closed else "l-bfgs"
+    if method == "closed-form" and (holes or not closed):
+        what = "data with holes have" if holes else f"{structure!r} has"
+        raise DataError(f"{what} no closed form; use method='auto'.")
+    if method in EM and not closed:
+        raise DataError(f"{structure!r} has no closed form for EM to step to; use method='newton'.")
+    return method
+
+
+def driver(method: str) -> Driver:
+    """What runs a method."""
+    return em.em_then_newton if method == AUTO else DRIVERS[method]

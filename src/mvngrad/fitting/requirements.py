@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, NotPositiveDefiniteError, listed
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.structure import Structure
@@ -61,13 +63,35 @@ class Requirements:
 
     def require_variation(self, scatter: Moments) -> None:
         """Refuse columns without variance, and variances that float64 cannot hold."""
-        size = deviations(scatter)
-        constant = size <= 4.0 * EPS * np.abs(scatter.mean)
+        rows = np.full(scatter.d, scatter.n_obs)
+        self._require_deviations(deviations(scatter), scatter.mean, rows)
+
+    def require_observed(self, patterns: Patterns) -> None:
+        """Refuse columns with nothing or nothing varying observed in them."""
+        if patterns.weight == 0.0:
+            raise DataError("no row has a positive weight and an observed value; need some.")
+        counts = np.diagonal(patterns.coverage)
+        if not counts.all():
+            names = [self.columns[j] for j in np.flatnonzero(counts == 0.0).tolist()]
+            raise DataError(
+                f"{listed(names)} {'has' if len(names) == 1 else 'have'} no observed value in "
+                f"{counted(patterns.n_obs, 'row')}: nothing can be said of "
+                f"{'it' if len(names) == 1 else 'them'}. Choose other columns (columns=…)."
+            )
+        frame, (center, variances) = patterns.frame, patterns.available()
+        size = np.sqrt(variances) * frame.root
+        self._require_deviations(size, frame.origin + frame.root * center, counts)
+
+    def _require_deviations(self, size: Array, mean: Array, counts: npt.NDArray[Any]) -> None:
+        constant = size <= 4.0 * EPS * np.abs(mean)
         if constant.any():
             names = [self.columns[j] for j in np.flatnonzero(constant).tolist()]
+            rows = " and ".join(
+                dict.fromkeys(counted(int(n), "row") for n in counts[constant].tolist())
+            )
             raise NotPositiveDefiniteError(
                 f"{listed(names)} {'does' if len(names) == 1 else 'do'} not vary over "
-                f"{counted(scatter.n_obs, 'row')}: {self._why_not_constant}. Drop the column "
+                f"{rows}: {self._why_not_constant}. Drop the column "
                 "(columns=…), or give more rows.",
                 smallest_eigenvalue=0.0,
                 columns=names,

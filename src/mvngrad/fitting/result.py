@@ -16,7 +16,9 @@ from mvngrad.fitting.convergence import Status, Trace
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
+    from mvngrad.core.patterns import Patterns
     from mvngrad.distribution import MultivariateNormal
+    from mvngrad.inference.missing import MissingReport
 
 Quantity = Literal["mean", "covariance", "correlation", "factor", "trace"]
 
@@ -36,6 +38,9 @@ class Fit:
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
+    n_starts : int                    starts of which this is the best
+    not_identified : tuple of pairs   columns never observed together: their covariance is not
+                                      in the data
     n_params : int                    free parameters the data can tell apart, means included
     aic, bic : float                  2J + 2·n_params, 2J + log(weight)·n_params
     status, converged, message        how it ended, in an enum, a flag and words
@@ -64,11 +69,14 @@ class Fit:
     method: str
     seconds: float
     n_empty: int = 0
+    n_starts: int = 1
+    not_identified: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     given_params: Array | None = None
     noise: Array | None = None
     coefficients: Array | None = None
     factor_correlation: Array | None = None
+    pattern_means: Patterns | None = None
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -123,13 +131,60 @@ class Fit:
 
     @property
     def message(self) -> str:
-        """The status in words."""
-        return self.status.message
+        """The status in words; with holes, what kind of summit it is and the best of how many."""
+        if not self.converged or self.n_iter == 0 or self.method == "closed-form":
+            return self.status.message
+        flat = " up to what the data cannot tell" if self.not_identified else ""
+        starts = f"best of {self.n_starts} start{'s' * (self.n_starts > 1)}"
+        return f"{self.status.message}; certified local maximum{flat}, {starts}"
 
     @property
     def n_iter(self) -> int:
         """Iterations after the start."""
         return max(len(self.trace) - 1, 0)
+
+    @cached_property
+    def missing(self) -> MissingReport:
+        """What is missing in the data: patterns, coverage, Little's test of MCAR.
+
+        Raises
+        ------
+        NeedsRowsError
+            For a fit of Moments, and one that was loaded: they have no rows.
+        """
+        from mvngrad.inference.missing import MissingReport
+
+        return MissingReport.of(
+            self.pattern_means, self.columns, self.mean, self.factor, self.noise
+        )
+
+    def impute(
+        self, X: Any, *, draws: int | None = None, proper: bool = False, rng: Any = None
+    ) -> Array:
+        """X (n, d) with its holes filled: by conditional means, or with ``draws=m`` m times drawn.
+
+        E[x_m | x_o] = μ_m + S_mo S_oo⁻¹(x_o − μ_o), and draws from N(that, S_mm − S_mo S_oo⁻¹S_om).
+
+        Parameters
+        ----------
+        X : (n, d) array, dataframe or CSV file, NaN or null where missing
+        draws : int, optional         how many data sets to draw: (draws, n, d)
+        proper : bool                 draw μ and S too, each time by a refit to a bootstrap sample
+                                      of X: what multiple imputation asks for (``mvngrad.pool``)
+        rng : seed or numpy Generator
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> X = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 4.0], [3.0, 4.0], [4.0, np.nan]])
+        >>> fit = mg.fit(X)
+        >>> S, m = fit.covariance, fit.mean
+        >>> bool(np.isclose(fit.impute(X)[4, 1], m[1] + S[1, 0] / S[0, 0] * (4.0 - m[0])))
+        True
+        """
+        from mvngrad.fitting.imputation import impute
+
+        return impute(self, X, draws, proper=proper, rng=rng)
 
     @property
     def distribution(self) -> MultivariateNormal:

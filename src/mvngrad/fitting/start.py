@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mvngrad.core.checks import as_factor, as_vector
+from mvngrad.core.frame import AffineFrame
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.roots import full_rank_root
-from mvngrad.models.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,10 @@ class Start:
             return cls(as_vector(mean, "start mean", d), _full_rank(factor, d))
         return cls(None, _full_rank(start, d))
 
-    def factor_in(self, objective: Objective) -> Array:
-        """Λ₀, or the diagonal of standard deviations about the best mean, in the frame."""
-        frame = objective.moments.frame
-        if self.factor is not None:
-            return frame.whiten(self.factor)
-        variances = np.diagonal(frame.color(frame.color(objective.scatter).T))
-        return frame.whiten(np.diag(np.sqrt(variances / objective.moments.weight)))
+    def factor_in(self, frame: AffineFrame, variances: Array) -> Array:
+        """Λ₀, or the diagonal of standard deviations, in the frame."""
+        factor = np.diag(np.sqrt(variances)) if self.factor is None else self.factor
+        return frame.whiten(factor)
 
 
 def _full_rank(value: Any, d: int) -> Array:

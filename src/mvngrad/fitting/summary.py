@@ -1,21 +1,17 @@
-"""What a fit says for itself: plain table objects, rendered here as text, elsewhere as they like.
-
-A `Summary` is a title, tables of strings and notes. It knows neither terminals nor HTML; what
-renders it decides on width (`PlainTable.blocks`), rules and colour.
-"""
+"""What a fit says for itself: facts, tables, warnings and notes of a plain `Summary`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
 from mvngrad.core.roots import correlation_condition
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
+from mvngrad.fitting.plaintext import Facts, PlainTable, Summary, as_text, short_names
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
 
@@ -26,54 +22,6 @@ COVARIANCES = {Cholesky: "full", Diagonal: "diagonal", Spherical: "spherical"}
 MOST_COLUMNS = 40  # of which mean and deviation are listed
 MOST_CORRELATED = 15  # up to which the correlation matrix is shown whole
 STRONGEST = 15  # correlations listed otherwise
-LONGEST_NAME = 28
-WIDTH = 100
-Part = Literal["title", "facts", "table", "warning", "note"]
-
-
-@dataclass(frozen=True)
-class PlainTable:
-    """A title, a header and rows of strings of equal length: the first column names the row."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Of each column, in characters."""
-        return tuple(max(map(len, column)) for column in zip(self.header, *self.rows, strict=True))
-
-    def blocks(self, width: int, gap: int = 2) -> Iterator[PlainTable]:
-        """The table itself, or side by side pieces of it that each fit the width, names repeated.
-
-        Rows in which a piece would have nothing to show are left out of it.
-        """
-        widths = self.widths
-        start, title = 1, self.title
-        while start < len(widths) or start == 1:
-            stop, used = start, widths[0]
-            while stop < len(widths) and (stop == start or used + gap + widths[stop] <= width):
-                used += gap + widths[stop]
-                stop += 1
-            yield self._piece(title, start, stop)
-            start, title = max(stop, start + 1), ""
-
-    def _piece(self, title: str, start: int, stop: int) -> PlainTable:
-        rows = ((row[0], *row[start:stop]) for row in self.rows)
-        shown = tuple(row for row in rows if any(row[1:]) or stop <= start)
-        return PlainTable(title, (self.header[0], *self.header[start:stop]), shown)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A title, facts in pairs, tables, warnings in words, and notes."""
-
-    title: str
-    facts: tuple[tuple[str, str], ...]
-    tables: tuple[PlainTable, ...]
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 def summary(fit: Fit) -> str:
@@ -92,61 +40,37 @@ def summarise(fit: Fit, source: str | None = None) -> Summary:
     )
 
 
-# Rendered as text
-
-
-def as_text(said: Summary, width: int = WIDTH) -> str:
-    """Plain text, no line of a table wider than ``width`` where its columns allow."""
-    return "\n\n".join(text for _, text in parts(said, width)) + "\n"
-
-
-def parts(said: Summary, width: int) -> Iterator[tuple[Part, str]]:
-    """The paragraphs of the text with what each is, for whoever gives them a style."""
-    yield "title", said.title
-    yield "facts", fact_lines(said.facts)
-    for table in said.tables:
-        yield from (("table", table_text(piece)) for piece in table.blocks(width))
-    yield from (("warning", f"Warning: {text}.") for text in said.warnings)
-    yield from (("note", note) for note in said.notes)
-
-
-def fact_lines(facts: Sequence[tuple[str, str]]) -> str:
-    """Facts in two columns, read downwards."""
-    half = (len(facts) + 1) // 2
-    left, right = _justified(facts[:half]), _justified(facts[half:])
-    right += [""] * (half - len(right))
-    width = max(map(len, left)) + 4
-    return "\n".join(f"{a:<{width}}{b}".rstrip() for a, b in zip(left, right, strict=True))
-
-
-def _justified(facts: Sequence[tuple[str, str]]) -> list[str]:
-    width = max((len(name) for name, _ in facts), default=0) + 2
-    return [f"{name:<{width}}{value}" for name, value in facts]
-
-
-def table_text(table: PlainTable) -> str:
-    """Names to the left, numbers to the right, a rule under the header."""
-    widths = table.widths
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [_line(row, widths) for row in (table.header, *table.rows)]
-    return "\n".join([*([table.title] if table.title else []), lines[0], rule, *lines[1:]])
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    numbers = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-    return "  ".join([f"{row[0]:<{widths[0]}}", *numbers]).rstrip()
-
-
 # What is said
 
 
-def _facts(fit: Fit, source: str | None) -> tuple[tuple[str, str], ...]:
-    rows = f"{fit.n_obs}" + (f" (total weight {general(fit.weight)})" * (fit.weight != fit.n_obs))
-    data = [("Data", source)] if source else []
+class Holes(NamedTuple):
+    """Entries missing in the rows a fit used, their share; patterns, and rows without a hole."""
+
+    cells: int
+    share: float
+    patterns: int
+    complete_rows: int
+
+
+def holes(fit: Fit) -> Holes | None:
+    """What was missing; None where the fit came without rows, as from moments or a file."""
+    if fit.pattern_means is None:
+        return None
+    observed, counts = fit.pattern_means.observed, fit.pattern_means.counts
+    absent = observed.shape[1] - observed.sum(axis=1)
+    cells = int(counts @ absent)
+    share = cells / (int(counts.sum()) * observed.shape[1])
+    return Holes(cells, share, len(counts), int(counts[absent == 0].sum()))
+
+
+def _facts(fit: Fit, source: str | None) -> Facts:
+    found = holes(fit)
+    missing, maximum = _with_holes(fit, found) if found and found.cells else ((), ())
     return (
-        *data,
-        ("Rows", rows),
+        *([("Data", source)] if source else []),
+        ("Rows", _rows(fit)),
         ("Columns", str(len(fit.columns))),
+        *missing,
         ("Covariance", covariance_name(fit)),
         ("Parameters", str(fit.n_params)),
         ("Method", fit.method),
@@ -155,9 +79,24 @@ def _facts(fit: Fit, source: str | None) -> tuple[tuple[str, str], ...]:
         ("AIC", fixed(fit.aic, 3)),
         ("BIC", fixed(fit.bic, 3)),
         ("Status", status_name(fit)),
+        *maximum,
         ("Iterations", f"{fit.n_iter} ({fit.n_eval} evaluation{'s' * (fit.n_eval != 1)})"),
         ("Optimality", f"{fit.optimality:.1e}" if fit.optimality else "0"),
     )
+
+
+def _with_holes(fit: Fit, found: Holes) -> tuple[Facts, Facts]:
+    """What is missing, and what the summit is worth: with holes there may be several."""
+    patterns = f"{found.patterns} pattern{'s' * (found.patterns > 1)}"
+    missing = ("Missing", f"{found.cells} values ({found.share:.1%}) in {patterns}")
+    kind = "local, certified" if fit.converged else "none found"
+    starts = f"best of {fit.n_starts} start{'s' * (fit.n_starts > 1)}"
+    return (missing,), (("Maximum", f"{kind}; {starts}"),)
+
+
+def _rows(fit: Fit) -> str:
+    weight = f" (total weight {general(fit.weight)})" * (fit.weight != fit.n_obs)
+    return f"{fit.n_obs}{weight}" + f" and {fit.n_empty} empty" * (fit.n_empty > 0)
 
 
 def covariance_name(fit: Fit) -> str:
@@ -178,17 +117,10 @@ def _tables(fit: Fit) -> Iterator[PlainTable]:
         yield _correlation_matrix(fit) if whole else _strongest_correlations(fit)
 
 
-def _names(fit: Fit) -> list[str]:
-    """Names of columns on one line each, and none so long that a table bursts."""
-    names = [" ".join(name.split()) for name in fit.columns]
-    half = LONGEST_NAME // 2
-    return [n if len(n) <= LONGEST_NAME else f"{n[: half - 1]}…{n[-half:]}" for n in names]
-
-
 def _moments_table(fit: Fit) -> PlainTable:
     pairs = [paired(m, s) for m, s in zip(fit.mean, fit.deviations, strict=True)][:MOST_COLUMNS]
     columns = [aligned(column) for column in zip(*pairs, strict=True)]
-    rows = list(zip(_names(fit), *columns, strict=False))
+    rows = list(zip(short_names(fit.columns), *columns, strict=False))
     if len(fit.columns) > MOST_COLUMNS:
         rows.append((f"… and {len(fit.columns) - MOST_COLUMNS} more", "", ""))
     return PlainTable("", ("column", "mean", "sd"), tuple(rows))
@@ -196,7 +128,7 @@ def _moments_table(fit: Fit) -> PlainTable:
 
 def _correlation_matrix(fit: Fit) -> PlainTable:
     """The lower triangle, its first row and last column left away: they hold only ones."""
-    names, R = _names(fit), fit.correlation
+    names, R = short_names(fit.columns), fit.correlation
     rows = tuple(
         (names[i], *(f"{r:z.3f}" for r in R[i, :i]), *[""] * (len(names) - 1 - i))
         for i in range(1, len(names))
@@ -206,7 +138,7 @@ def _correlation_matrix(fit: Fit) -> PlainTable:
 
 
 def _strongest_correlations(fit: Fit) -> PlainTable:
-    names, R = _names(fit), fit.correlation
+    names, R = short_names(fit.columns), fit.correlation
     i, j = np.tril_indices(len(names), -1)
     order = np.argsort(-np.abs(R[i, j]), kind="stable")[:STRONGEST]
     rows = tuple((names[j[k]], names[i[k]], f"{R[i[k], j[k]]:.3f}") for k in order)
@@ -216,9 +148,17 @@ def _strongest_correlations(fit: Fit) -> PlainTable:
 
 def _notes(fit: Fit) -> tuple[str, ...]:
     n, free = general(fit.weight), fit.n_params == fit.structure.n_params + len(fit.columns)
-    as_numpy = fit.structure.saturated and free and fit.weight == fit.n_obs
+    found = holes(fit)
+    whole = found is None or not found.cells
+    as_numpy = whole and fit.structure.saturated and free and fit.weight == fit.n_obs
     beside = ": (n-1)/n times those of numpy.cov" if as_numpy else ""
-    return (f"Covariances have the divisor n = {n}{beside}.",)
+    divisor = f"Covariances have the divisor n = {n}{beside}."
+    return (*_empty_rows(fit.n_empty), divisor)
+
+
+def _empty_rows(count: int) -> tuple[str, ...]:
+    rows = "1 row has" if count == 1 else f"{count} rows have"
+    return (f"{rows} nothing observed, and no part in the fit.",) if count else ()
 
 
 # As dataframes

@@ -48,6 +48,9 @@ class Record:
             raise ModelFileError(f"{_shown(document)} is not a JSON object.")
         self._left = dict(document)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
+
     def member(self, name: str) -> Any:
         """Whatever stands there."""
         if name not in self._left:

@@ -60,6 +60,12 @@ class Cholesky(Structure):
         L = self.factor(theta)
         return triangle_cotangent(L, 2.0 * (score @ L))
 
+    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
+        """tril(2G dL), and dLⱼⱼ (2GL)ⱼⱼ on the diagonal for the logarithm."""
+        L = self.factor(theta)
+        dL = triangle_tangent(L, v)
+        return triangle_second(L, dL, 2.0 * (score @ L), 2.0 * (score @ dL))
+
     def start(self, S: Array) -> Array:
         """θ of the Cholesky factor of S."""
         return self.start_at(cholesky(S))
@@ -123,6 +129,15 @@ class InverseCholesky(Structure):
         B, L = self.whitener(theta), self.factor(theta)
         return triangle_cotangent(B, -2.0 * (L.T @ (score @ L)) @ L.T)
 
+    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
+        """The change of −2LᵀGLLᵀ with dL = −L dB L, each factor in its turn."""
+        B, L = self.whitener(theta), self.factor(theta)
+        dB = triangle_tangent(B, v)
+        dL, GL = -L @ dB @ L, score @ L
+        H = L.T @ GL
+        dH = dL.T @ GL
+        return triangle_second(B, dB, -2.0 * H @ L.T, -2.0 * ((dH + dH.T) @ L.T + H @ dL.T))
+
     def start(self, S: Array) -> Array:
         """θ of the inverse of the Cholesky factor of S."""
         return self.start_at(cholesky(S))
@@ -166,4 +181,11 @@ def triangle_tangent(T: Array, v: Array) -> Array:
 def triangle_cotangent(T: Array, cotangent: Array) -> Array:
     """Cotangent of θ for a cotangent of T, of which the upper triangle does not count."""
     entries = cotangent * np.where(np.eye(len(T), dtype=bool), T, 1.0)
+    return entries[np.tril_indices(len(T))]
+
+
+def triangle_second(T: Array, dT: Array, cotangent: Array, change: Array) -> Array:
+    """The change of ``triangle_cotangent`` as T and the cotangent change."""
+    entries = change * np.where(np.eye(len(T), dtype=bool), T, 1.0)
+    np.fill_diagonal(entries, np.diagonal(entries) + np.diagonal(cotangent) * np.diagonal(dT))
     return entries[np.tril_indices(len(T))]

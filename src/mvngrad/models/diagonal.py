@@ -56,6 +56,10 @@ class Diagonal(Structure):
         """diag(G)·exp θ."""
         return score.diagonal() * np.exp(theta)
 
+    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
+        """v·diag(G)·exp θ."""
+        return v * self.pull(theta, score)
+
     def start(self, S: Array) -> Array:
         """log diag S."""
         return np.log(np.diagonal(S))
@@ -107,6 +111,10 @@ class Spherical(Structure):
     def pull(self, theta: Array, score: Score) -> Array:
         """tr(G)·exp θ."""
         return score.diagonal().sum() * np.exp(theta)
+
+    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
+        """v·tr(G)·exp θ."""
+        return v * self.pull(theta, score)
 
     def start(self, S: Array) -> Array:
         """The log of the mean variance."""

@@ -75,6 +75,10 @@ class Factor(Structure):
         """2GΛ."""
         return (2.0 * (score @ self.factor(theta))).ravel()
 
+    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:  # noqa: ARG002
+        """2GV."""
+        return (2.0 * (score @ self.factor(v))).ravel()
+
     def start(self, S: Array) -> Array:
         """The Cholesky factor of S, with columns of zeros up to k."""
         return self.start_at(cholesky(S))

@@ -1,6 +1,6 @@
-"""Data and model → J, its gradient and the Fisher metric, as functions of one flat vector (β, θ).
+"""Data and model → J, its gradient and curvature, as functions of one flat vector (β, θ).
 
-Everything is per unit weight and in the frame of the moments, so that it is O(1) whatever the
+Everything is per unit weight and in the frame of the data, so that it is O(1) whatever the
 units. No formula stands here: the gradient is the likelihood's score through the adjoints.
 """
 
@@ -9,18 +9,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
-from mvngrad.core.likelihood import Evaluation, evaluate, fisher
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
+
+
+class Data(Protocol):
+    """What an objective asks of data: ``Complete`` moments, or ``Observed`` rows with holes."""
+
+    @property
+    def weight(self) -> float:
+        """n."""
+
+    @property
+    def center(self) -> Array:
+        """A mean (d,) to begin with; of complete data the best one."""
+
+    @property
+    def frame(self) -> AffineFrame:
+        """Where parameters live."""
+
+    @property
+    def volume(self) -> float:
+        """What J in the units of the data has beyond J in the frame."""
+
+    def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
+        """J and its gradients."""
+
+    def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
+        """Changes of the whitened gradients along whitened tangents of μ and S."""
+
+    def expected(self, e: Evaluation, mu: Array) -> Moments:
+        """Moments of complete data, given what is observed, at the parameters of e."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,45 +67,66 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """J/n of a mean and a covariance structure on complete data."""
+    """J/n of a mean and a covariance structure on data."""
 
-    moments: Moments
+    data: Data
     structure: Structure
     mean: Mean
 
     @property
     def n_beta(self) -> int:
         """Length of β."""
-        return len(self.mean.start(self.moments.center))
+        return len(self.mean.start(self.data.center))
 
     def split(self, params: Array) -> tuple[Array, Array]:
         """(β, θ)."""
         return params[: self.n_beta], params[self.n_beta :]
 
-    @property
-    def scatter(self) -> Array:
-        """A at the best mean, in the frame: C for a free mean, C + n ccᵀ for a known one."""
-        center = self.moments.center
-        c = center - self.mean.mean(self.mean.start(center))
-        return self.moments.spread + self.moments.weight * np.multiply.outer(c, c)
-
     def at(self, params: Array) -> Point:
         """J/n and its gradient (∂β, ∂θ) = (pull ∂J/∂μ, pull ∂J/∂S)/n."""
         beta, theta = self.split(params)
         S = self.structure.operator(theta)
-        e = evaluate(self.moments, self.mean.mean(beta), S)
-        n = self.moments.weight
+        e = self.data.evaluation(self.mean.mean(beta), S)
+        n = self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
         return Point(params, e.nll / n, gradient, e, S)
 
+    def total(self, value: float) -> float:
+        """J in the units of the data from J/n in the frame."""
+        return self.data.weight * value + self.data.volume
+
     def fisher_product(self, point: Point, v: Array) -> Array:
         """The Fisher information per unit weight times v, at complete data."""
-        n, S = self.moments.weight, point.covariance
+        n, S = self.data.weight, point.covariance
         _, theta = self.split(point.params)
         v_beta, v_theta = self.split(v)
         of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
         of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
         return np.concatenate([of_mean, of_cov])
+
+    def hessian_product(self, point: Point, v: Array) -> Array:
+        """The second derivative of J/n times v: that of J in (μ, S), and the structure's own."""
+        S, (beta, theta) = point.covariance, self.split(point.params)
+        v_beta, v_theta = self.split(v)
+        delta = S.whiten(self.mean.push(v_beta))
+        E = whitened_scatter(S, self.structure.push(theta, v_theta))
+        dg, dG = self.data.curvature(point.evaluation, self.mean.mean(beta), delta, E)
+        of_cov = self.structure.pull(theta, Score(dG, S))
+        of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)
+        return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
+
+    def em_step(self, point: Point) -> Array:
+        """(β, θ) that maximise the likelihood of complete data as expected at a point."""
+        beta, _ = self.split(point.params)
+        moments = self.data.expected(point.evaluation, self.mean.mean(beta))
+        return self.best_for(moments)
+
+    def best_for(self, moments: Moments) -> Array:
+        """(β, θ) of the best mean and covariance for complete data, in closed form."""
+        beta = self.mean.start(moments.center)
+        c = moments.center - self.mean.mean(beta)
+        scatter = moments.spread + moments.weight * np.multiply.outer(c, c)
+        return np.concatenate([beta, self.structure.start(scatter / moments.weight)])
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
@@ -83,9 +135,9 @@ class Objective:
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
 
-        F has no block between μ and S. For a free mean its part is ½‖r‖², for a covariance with
-        every direction free ¼‖I − K‖², r and K the whitened residual and scatter: no units enter,
-        and no gauge direction.
+        F is the information of complete data. It has no block between μ and S. For a free mean
+        its part is ½‖r‖², for a covariance with every direction free ¼‖I − K‖², r and K the
+        whitened residual and scatter: no units enter, and no gauge direction.
         """
         if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
             return self.saturated_optimality(point.evaluation)
@@ -95,7 +147,7 @@ class Objective:
     def saturated_optimality(self, e: Evaluation) -> float:
         """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
         of_mean = 0.5 * float(e.residual @ e.residual) * self.mean_is_free
-        return of_mean + float((e.score.core**2).sum()) / self.moments.weight**2
+        return of_mean + float((e.score.core**2).sum()) / self.data.weight**2
 
     @property
     def mean_is_free(self) -> bool:

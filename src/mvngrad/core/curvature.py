@@ -1,0 +1,84 @@
+"""The curvature of J on rows with holes: second derivatives in (μ, S), in closed form.
+
+In coordinates whitened by L, with Π the projection on what a row observes, z = Π L⁻¹(x − μ) and
+G = ½ Σ w (Π − zzᵀ) the core of ∂J/∂S, tangents δ of μ and E of S (both whitened) change
+
+    dΠ = −ΠEΠ      dz = −u,  u = Π(Ez + δ)
+    d(∂J/∂μ) = Σ w u        dG = ½ Σ w (uzᵀ + zuᵀ − ΠEΠ)
+
+This is the observed information, not that of complete data (Π = I): along what is missing it is
+flat, and where J has a saddle it is negative. (Magnus & Neudecker 2019, §15.6, row by row)
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mvngrad.core.expected import BLOCK, KERNEL_WORK, block_of, chunks, each, work_of
+from mvngrad.core.ops import Array, solve_lower
+from mvngrad.core.patterns import Patterns
+from mvngrad.core.threads import default_threads, map_reduce
+
+
+class Change(NamedTuple):
+    """Σ w u (d,), Σ w uzᵀ (d, d) and Σ w ΠEΠ (d, d)."""
+
+    mean: Array
+    cross: Array
+    spread: Array
+
+    def __add__(self, other: Change) -> Change:  # type: ignore[override]
+        return Change(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+def curvature_product(
+    data: Patterns, mu: Array, L: Array, delta: Array, E: Array
+) -> tuple[Array, Array]:
+    """d(∂J/∂μ) (d,) and dG (d, d), symmetric, for tangents δ (d,) and E (d, d), all whitened."""
+    change = _sums(data, mu, L, delta, E)
+    return change.mean, 0.5 * (change.cross + change.cross.T - change.spread)
+
+
+def _sums(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+    if work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
+        W = solve_lower(L, np.eye(data.d))
+
+        def task(bounds: tuple[int, int]) -> Change:
+            return kernel.change(data, mu, W, delta, E, bounds)
+
+        bounds = chunks(data)
+        change: Change = map_reduce(task, bounds, Change.__add__, default_threads())
+        return change._replace(spread=data.weight * E - change.spread - change.spread.T)
+    return plain_change(data, mu, L, delta, E)
+
+
+def _kernel() -> Any:
+    try:
+        from mvngrad.core.kernels import curvature
+    except ImportError:  # no compiler here: the specification serves
+        return None
+    return curvature
+
+
+def plain_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+    """The sums as they stand above, with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros."""
+    rows = max(BLOCK // data.d**2, 1)
+    blocks = (
+        _plain_block(data, mu, L, delta, E, k, min(k + rows, len(data.counts)))
+        for k in range(0, len(data.counts), rows)
+    )
+    return reduce(Change.__add__, blocks)
+
+
+def _plain_block(
+    data: Patterns, mu: Array, L: Array, delta: Array, E: Array, begin: int, end: int
+) -> Change:
+    z, w, a, ids, Omega, _ = block_of(data, L, begin, end)
+    Pi = L.T @ Omega @ L
+    whitened = each(Omega, ids, z - np.multiply.outer(a, mu)) @ L
+    u = each(Pi, ids, whitened @ E + np.multiply.outer(a, delta)) * w[:, None]
+    spread = np.tensordot(data.pattern_weights[begin:end], Pi @ E @ Pi, 1)
+    return Change(a @ u, u.T @ whitened, spread)

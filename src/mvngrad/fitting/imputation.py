@@ -1,0 +1,45 @@
+"""Holes filled by a fit: at its estimates, or under parameters that are drawn first."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Rows
+from mvngrad.errors import DataError
+from mvngrad.inference.proper import impute_properly
+from mvngrad.io.data import as_table
+
+if TYPE_CHECKING:
+    from mvngrad.distribution import MultivariateNormal
+    from mvngrad.fitting.result import Fit
+
+
+def impute(fit: Fit, X: Any, draws: int | None, *, proper: bool, rng: Any) -> Array:
+    """``Fit.impute``."""
+    rows = _rows_for(fit, X)
+    if not proper:
+        return fit.distribution.impute(rows, draws=draws, rng=rng)
+    if draws is None:
+        raise DataError(
+            "proper=True draws the parameters anew for every data set: say how many, draws=20."
+        )
+    return impute_properly(rows, draws, rng, partial(_refitted, fit))
+
+
+def _rows_for(fit: Fit, X: Any) -> Rows:
+    """The columns of the fit, by name where the data have names."""
+    if hasattr(X, "columns") or isinstance(X, str) or hasattr(X, "__fspath__"):
+        return as_table(X, fit.columns).rows
+    return as_table(X).rows
+
+
+def _refitted(fit: Fit, rows: Rows, weights: Array) -> MultivariateNormal:
+    """The same model, fitted to other rows, from where the fit is."""
+    from mvngrad.fitting.fit import fit as fit_to
+
+    mean_is_free = fit.n_params == fit.structure.n_params + len(fit.columns)
+    mean = "free" if mean_is_free else fit.mean
+    again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
+    return again.distribution

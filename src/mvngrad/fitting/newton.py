@@ -1,0 +1,67 @@
+"""Newton's method with a trust region: the closed-form curvature, through conjugate gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from mvngrad.core.ops import Array
+from mvngrad.fitting.convergence import Monitor, Status, Stop
+from mvngrad.fitting.first_order import begin, evaluated, moved
+
+WIDEST = 10.0
+SHORTEST = 1e-12
+MOST_PRODUCTS = 200
+
+
+def newton(monitor: Monitor, x: Array) -> None:
+    """x ← x + s, s minimising the quadratic model within a radius (Conn, Gould & Toint 2000).
+
+    Products with the Hessian of the observed-data J only; directions of negative curvature are
+    followed to the edge, so a maximum or a saddle of J holds nothing up.
+    """
+    at = begin(monitor, x)
+    radius = 1.0
+    while True:
+        product = partial(monitor.objective.hessian_product, monitor.point(at.x))
+        step, gain = steihaug(product, at.g, radius)
+        after = evaluated(monitor, at.x + step)
+        rounding = 1e-14 * (1.0 + abs(at.f))
+        ratio = (at.f - after.f + rounding) / (gain + rounding)
+        if ratio > 0.75 and np.linalg.norm(step) > 0.8 * radius:
+            radius = min(2.0 * radius, WIDEST)
+        elif ratio < 0.25:
+            radius = 0.25 * float(np.linalg.norm(step))
+        # Where J is at rounding it tells nothing any more; the gradient still does.
+        finer = gain <= rounding and np.linalg.norm(after.g) >= 0.5 * np.linalg.norm(at.g)
+        if ratio > 0.1 and not finer:
+            moved(monitor, at, after)
+            at = after
+        elif finer or radius < SHORTEST:
+            raise Stop(Status.STALLED)
+
+
+def steihaug(product: Callable[[Array], Array], g: Array, radius: float) -> tuple[Array, float]:
+    """s within the radius, and by how much ⟨g, s⟩ + ½⟨s, Hs⟩ falls there (Steihaug 1983)."""
+    s, r = np.zeros_like(g), g.copy()
+    Hs = np.zeros_like(g)
+    p, size = -r, float(np.linalg.norm(g))
+    goal = min(0.1, size) * size
+    for _ in range(min(2 * len(g), MOST_PRODUCTS)):
+        Hp = product(p)
+        bend, rr = float(p @ Hp), float(r @ r)
+        edge = _to_edge(s, p, radius)
+        length = min(rr / bend, edge) if bend > 0.0 else edge
+        s, Hs, r = s + length * p, Hs + length * Hp, r + length * Hp
+        if length == edge or np.linalg.norm(r) <= goal:
+            break
+        p = -r + (float(r @ r) / rr) * p
+    return s, -float(g @ s + 0.5 * s @ Hs)
+
+
+def _to_edge(s: Array, p: Array, radius: float) -> float:
+    """t ≥ 0 with |s + tp| = radius."""
+    a, b, c = float(p @ p), float(s @ p), float(s @ s) - radius**2
+    return (-b + np.sqrt(max(b * b - a * c, 0.0))) / a

@@ -1,0 +1,99 @@
+"""What is given as data → moments, or patterns of rows with holes, to fit a model to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mvngrad.core.checks import as_weights, require_finite_rows, require_no_infinity
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Patterns, Rows
+from mvngrad.errors import DataError, MissingValuesError
+from mvngrad.fitting import prepare
+from mvngrad.fitting.requirements import Requirements
+from mvngrad.io.data import as_table
+from mvngrad.io.missing import Missing, complete_rows, require_missing
+from mvngrad.io.table import as_names, default_names
+from mvngrad.models.means import FixedMean, Mean, as_mean
+from mvngrad.models.structure import Structure
+
+FIRST_LOOK = 65536  # rows in which holes are looked for before anything is summed
+
+
+class Sample(NamedTuple):
+    """Moments or Patterns, the mean as a structure, and the names of the columns."""
+
+    data: Moments | Patterns
+    mean: Mean
+    columns: tuple[str, ...]
+
+
+def sample_of(
+    data: Any,
+    structure: Structure,
+    mean: Any,
+    weights: Any,
+    missing: Missing,
+    columns: Sequence[Any] | None,
+    threads: int | None,
+) -> Sample:
+    """Moments of complete rows; patterns where there are holes and ``missing`` is "fiml"."""
+    require_missing(missing)
+    if isinstance(data, Moments):
+        return _checked(data, structure, mean, weights, columns)
+    rows, names = as_table(data, columns)
+    mean = as_mean(mean, len(names))
+    rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
+    job = Requirements(structure, mean, names)
+    try:
+        if missing == "fiml" and _shows_holes(rows):
+            return Sample(_patterns(rows, w, job, threads), mean, names)
+        return Sample(_moments(rows, w, job, threads), mean, names)
+    except MissingValuesError:
+        if missing != "fiml":
+            raise
+        return Sample(_patterns(rows, w, job, threads), mean, names)
+
+
+def _shows_holes(rows: Rows) -> bool:
+    """Whether the first rows have one: then no pass over all of them has to find out."""
+    return rows.dtype.kind == "f" and bool(np.isnan(rows[:FIRST_LOOK].sum()))
+
+
+def _moments(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Moments:
+    try:
+        return prepare.moments_of_rows(rows, w, job, threads)
+    except DataError:
+        require_finite_rows(rows, w, job.columns)  # the same complaint, with the columns' names
+        raise
+
+
+def _patterns(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Patterns:
+    try:
+        patterns = Patterns.of(rows, w, threads=threads)
+    except DataError:
+        require_no_infinity(rows, w, job.columns)  # the same complaint, with the columns' names
+        raise
+    job.require_observed(patterns)
+    return patterns
+
+
+def _checked(
+    moments: Moments, structure: Structure, mean: Any, weights: Any, columns: Sequence[Any] | None
+) -> Sample:
+    if weights is not None:
+        raise DataError("Moments carry their weights already; pass weights to Moments.of.")
+    names = default_names(moments.d) if columns is None else as_names(columns)
+    if len(names) != moments.d:
+        raise DataError(f"columns names {len(names)} columns, the moments have {moments.d}.")
+    mean = as_mean(mean, moments.d)
+    if isinstance(mean, FixedMean) and not moments.mean_known:
+        raise DataError(
+            "these moments came from a covariance without its mean, so a known mean cannot be held "
+            "against them. Pass mean=… to Moments.from_covariance, or leave the mean free."
+        )
+    Requirements(structure, mean, names).check(moments)
+    return Sample(moments, mean, names)

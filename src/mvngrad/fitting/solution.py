@@ -1,0 +1,79 @@
+"""Estimates in the units of the data, from a point in the frame of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.ops import Array
+from mvngrad.fitting.convergence import Monitor, Status, Trace
+from mvngrad.fitting.prepare import compose
+from mvngrad.models.means import FixedMean, Mean
+from mvngrad.models.objective import Objective, Point
+from mvngrad.models.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Estimates in the units of the data, and how they were reached."""
+
+    nll: float
+    mean: Array
+    factor: Array
+    params: Array | None
+    status: Status
+    optimality: float
+    curvature: float
+    trace: Trace
+    n_eval: int
+    n_starts: int = 1
+
+
+def reported(
+    monitor: Monitor,
+    best: Point,
+    structure: Structure,
+    mean: Mean,
+    status: Status,
+    curvature: float,
+) -> Solution:
+    """The best point a monitor saw, for the structure as the caller named it."""
+    objective = monitor.objective
+    beta, theta = objective.split(best.params)
+    frame = objective.data.frame
+    if objective.structure is structure:
+        factor, params = frame.color(structure.factor(theta)), params_of(structure, theta, frame)
+    else:
+        factor = compose(frame, objective.structure.factor(theta))
+        params = structure.start_at(factor)
+    return Solution(
+        nll=objective.total(best.value),
+        mean=mean_of(objective, beta, mean),
+        factor=factor,
+        params=params,
+        status=status,
+        optimality=objective.optimality(best) / (min(curvature, 1.0) if curvature > 0.0 else 1.0),
+        curvature=curvature,
+        trace=Trace(tuple(monitor.steps)),
+        n_eval=monitor.n_eval,
+    )
+
+
+def params_of(structure: Structure, theta: Array, frame: AffineFrame) -> Array:
+    """θ̂ in the units of the data."""
+    return structure.rescale(theta, frame.root) if structure.rescales else theta
+
+
+def mean_of(objective: Objective, beta: Array, mean: Mean) -> Array:
+    """μ̂ in the units of the data; a known mean as it was given."""
+    if isinstance(mean, FixedMean):
+        return mean.value.copy()
+    frame = objective.data.frame
+    return np.asarray(frame.origin + frame.color(objective.mean.mean(beta)))
+
+
+def known(mean: Mean) -> Array | None:
+    """μ where it is fixed."""
+    return mean.value if isinstance(mean, FixedMean) else None

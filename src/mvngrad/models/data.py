@@ -1,0 +1,123 @@
+"""What an objective is of: moments of complete data, or rows with holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from mvngrad.core.curvature import curvature_product
+from mvngrad.core.expected import evaluate_observed
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.likelihood import Evaluation, curvature, evaluate
+from mvngrad.core.moments import Moments
+from mvngrad.core.operators import Covariance
+from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Patterns
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Complete:
+    """Moments, in their frame."""
+
+    moments: Moments
+
+    @property
+    def weight(self) -> float:
+        """n."""
+        return self.moments.weight
+
+    @property
+    def center(self) -> Array:
+        """m (d,)."""
+        return self.moments.center
+
+    @property
+    def frame(self) -> AffineFrame:
+        """The frame of the moments."""
+        return self.moments.frame
+
+    @property
+    def volume(self) -> float:
+        """n log|L₀|."""
+        return self.moments.weight * self.moments.frame.logdet
+
+    def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
+        """The formula."""
+        return evaluate(self.moments, mu, S)
+
+    def curvature(
+        self,
+        e: Evaluation,
+        mu: Array,  # noqa: ARG002 - e knows all
+        delta: Array,
+        E: Array,
+    ) -> tuple[Array, Array]:
+        """The formula's own curvature."""
+        return curvature(e, delta, E)
+
+    def expected(self, e: Evaluation, mu: Array) -> Moments:  # noqa: ARG002 - nothing to expect
+        """The moments themselves."""
+        return self.moments
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Rows with holes, and a frame for the parameters, which holes do not hinder: z = m₁ + L₁w.
+
+    Parameters
+    ----------
+    patterns : Patterns      the rows z, in their own diagonal frame
+    inner : AffineFrame      (m₁, L₁), relative to that frame
+    """
+
+    patterns: Patterns
+    inner: AffineFrame
+
+    @property
+    def weight(self) -> float:
+        """n, of rows with something observed."""
+        return self.patterns.weight
+
+    @property
+    def center(self) -> Array:
+        """The origin: the frame is laid about the data."""
+        return np.zeros(self.patterns.d)
+
+    @cached_property
+    def frame(self) -> AffineFrame:
+        """x = m₀ + L₀(m₁ + L₁w) from outside."""
+        outer = self.patterns.frame
+        origin = outer.origin + outer.color(self.inner.origin)
+        return AffineFrame(origin, outer.color(self.inner.root))
+
+    @property
+    def volume(self) -> float:
+        """Σ w log|L₀| over observed entries: J of the rows does not see the inner frame."""
+        return self.patterns.log_volume
+
+    def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
+        """J of the observed entries; gradients from expected moments."""
+        e = evaluate_observed(self.patterns, self._seen(mu), self._root(S))
+        return e._replace(mean=S.unwhiten(e.mean), covariance=S)
+
+    def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
+        """The observed-data curvature."""
+        L = self._root(e.covariance)
+        return curvature_product(self.patterns, self._seen(mu), L, delta, E)
+
+    def expected(self, e: Evaluation, mu: Array) -> Moments:
+        """m = μ + Lr and C = nL(K − rrᵀ)Lᵀ, in the frame of the parameters."""
+        L, r, n = e.covariance.root(len(mu)), e.residual, self.weight
+        spread = L @ (n * (e.scatter - np.multiply.outer(r, r))) @ L.T
+        return Moments(n, self.patterns.n_obs, mu + L @ r, spread, self.frame)
+
+    def _seen(self, mu: Array) -> Array:
+        return self.inner.origin + self.inner.color(mu)
+
+    def _root(self, S: Covariance) -> Array:
+        return np.tril(self.inner.color(S.root(self.patterns.d)))

@@ -1,0 +1,157 @@
+"""The likelihood of rows with holes: one specification, and every way to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+import mvngrad as mg
+from holes import NAN, factor, holed
+from mvngrad.core import expected
+from mvngrad.core.curvature import curvature_product
+from mvngrad.core.expected import evaluate_observed, expected_sums, plain_sums
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.marginal import marginal_sums
+from mvngrad.core.patterns import Patterns
+
+close = np.testing.assert_allclose
+
+
+def design(seed):
+    """Rows with holes, weights, μ and L: of any size, in one pattern or all different."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 13))
+    n, patterns = int(rng.integers(1, 40)), [1, 3, None][seed % 3]
+    X = holed(rng, n, d, rng.uniform(0.0, 0.7), patterns)
+    X[0, 0] = 1.0
+    weights = rng.exponential(size=n) if seed % 2 else None
+    return X, weights, np.nan_to_num(X[0]) + rng.standard_normal(d), factor(rng, d)
+
+
+def in_frame(data, mu, L):
+    return (mu - data.frame.origin) / data.frame.root, L / data.frame.root[:, None]
+
+
+def same_sums(found, true, n, rtol=1e-12):
+    """As whitened sums over rows of weight n, however large."""
+    size = n + np.trace(true.scatter)
+    for a, b in zip(found, true, strict=True):
+        assert np.abs(np.asarray(a) - b).max() <= rtol * size
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_every_way_is_the_marginal_and_the_density_row_by_row(seed, monkeypatch):
+    X, weights, mu, L = design(seed)
+    S, w = L @ L.T, np.ones(len(X)) if weights is None else weights
+    data = Patterns.of(X, weights)
+    at = in_frame(data, mu, L)
+    true = marginal_sums(data, *at)
+    same_sums(plain_sums(data, *at), true, data.weight)
+    monkeypatch.setattr(expected, "KERNEL_WORK", 0.0)
+    for safe in (0.0, np.inf):
+        monkeypatch.setattr(expected, "SAFE", safe)
+        same_sums(expected_sums(data, *at), true, data.weight)
+    J = -sum(
+        weight * multivariate_normal.logpdf(x[o], mu[o], S[np.ix_(o, o)])
+        for x, weight in zip(X, w, strict=True)
+        if (o := ~np.isnan(x)).any()
+    )
+    assert mg.nll(X, mu, L, weights=weights) == pytest.approx(J, rel=1e-11, abs=1e-11)
+    assert evaluate_observed(data, *at).nll + data.log_volume == pytest.approx(J, rel=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("shape", ["lower", "wide", "noise"])
+def test_gradients_are_slopes(seed, shape):
+    """J(x + tv) − J − t⟨∇, v⟩ falls as t²."""
+    X, weights, mu, L = design(seed)
+    rng, d = np.random.default_rng(seed), X.shape[1]
+    Lambda = {"lower": L, "wide": np.hstack([L, rng.standard_normal((d, 2))]), "noise": L[:, :1]}[
+        shape
+    ]
+    noise = np.full(d, 0.7) if shape == "noise" else None
+    v_mu, v_L = rng.standard_normal(d), rng.standard_normal(Lambda.shape)
+    v_L = np.tril(v_L) if shape == "lower" else v_L
+    v_psi = 0.1 * rng.standard_normal(d)
+
+    def value(t):
+        psi = None if noise is None else noise + t * v_psi
+        return mg.nll(X, mu + t * v_mu, Lambda + t * v_L, noise=psi, weights=weights)
+
+    at, gradient = mg.nll_and_grad(X, mu, Lambda, noise=noise, weights=weights)
+    slope = gradient.mean @ v_mu + np.vdot(gradient.factor, v_L)
+    slope += 0.0 if noise is None else gradient.noise @ v_psi
+    steps = np.array([1e-3, 1e-4])
+    errors = np.abs([value(t) - at - t * slope for t in steps])
+    assert np.log10(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.15)
+
+
+def test_without_holes_it_is_the_formula_for_complete_data(rng):
+    X, L, mu = rng.standard_normal((40, 4)) + 3.0, factor(rng, 4), rng.standard_normal(4)
+    data = Patterns.of(X, frame=AffineFrame.identity(4))
+    sums = marginal_sums(data, mu, L)
+    Z = np.linalg.solve(L, (X - mu).T).T
+    close(sums.scatter, Z.T @ Z, rtol=1e-12)
+    close(sums.total, Z.sum(axis=0), rtol=1e-11)
+    close(sums.spread, 0.0, atol=1e-12)
+
+
+def test_rows_with_nothing_say_nothing(rng):
+    X, L, mu = holed(rng, 20, 3, 0.3), factor(rng, 3), np.zeros(3)
+    padded = np.vstack([X, np.full((4, 3), NAN)])
+    assert mg.nll(padded, mu, L) == mg.nll(X, mu, L)
+    J, gradient = mg.nll_and_grad(np.full((4, 3), NAN), mu, L)
+    assert J == 0.0
+    assert not gradient.mean.any()
+    assert not gradient.factor.any()
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_order_of_columns_does_not_matter(rng, k):
+    X, L, mu = holed(rng, 30, 5, 0.35), factor(rng, 5), rng.standard_normal(5)
+    order = rng.permutation(5)
+    J, gradient = mg.nll_and_grad(X, mu, L)
+    other = mg.nll_and_grad(X[:, order], mu[order], L[order])
+    assert other[0] == pytest.approx(J, rel=1e-12)
+    close(other[1][k], gradient[k][order], atol=1e-11 * np.abs(gradient[k]).max())
+
+
+# The curvature
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("work", [0.0, np.inf], ids=["compiled", "NumPy"])
+def test_curvature_is_the_change_of_the_gradient(seed, work, monkeypatch):
+    monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", work)
+    X, weights, mu, L = design(seed)
+    data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
+    mu, L = in_frame(data, mu, L)
+    delta, E = rng.standard_normal(d), rng.standard_normal((d, d))
+    E = E + E.T
+    dg, dG = curvature_product(data, mu, L, delta, E)
+
+    def gradients(t):
+        """Seen from the coordinates whitened by L itself."""
+        M = np.linalg.cholesky(np.eye(d) + t * E)
+        e, W = evaluate_observed(data, mu + t * L @ delta, L @ M), np.linalg.inv(M)
+        return W.T @ e.mean, W.T @ e.score.core @ W
+
+    t = 1e-5
+    ahead, behind = gradients(t), gradients(-t)
+    scale = 1.0 + np.abs(dG).max() + np.abs(dg).max()
+    close(dg, (ahead[0] - behind[0]) / (2 * t), atol=1e-6 * scale)
+    close(dG, (ahead[1] - behind[1]) / (2 * t), atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_curvature_is_symmetric(seed, monkeypatch):
+    monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", 0.0 if seed % 2 else np.inf)
+    X, weights, mu, L = design(seed)
+    data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
+    at = in_frame(data, mu, L)
+    (a, A), (b, B) = ((rng.standard_normal(d), rng.standard_normal((d, d))) for _ in range(2))
+    A, B = A + A.T, B + B.T
+    (ga, GA), (gb, GB) = curvature_product(data, *at, a, A), curvature_product(data, *at, b, B)
+    size = np.linalg.norm(np.r_[a, A.ravel()]) * np.linalg.norm(np.r_[gb, GB.ravel()])
+    assert b @ ga + np.vdot(B, GA) == pytest.approx(a @ gb + np.vdot(A, GB), abs=1e-13 * size)
