@@ -88,7 +88,19 @@ def test_a_monotone_pattern_has_a_closed_form(rng):
     left = np.var(both[:, 1] - level - slope * both[:, 0])
     m, v = X[:, 0].mean(), X[:, 0].var()
     close(fit.mean, [m, level + slope * m], rtol=1e-8)
-    close(fit.covariance, [[v, slope * v], [slope * v, left + slope**2 * v]], rtol=1e-7)
+    close(fit.covariance, [[v, slope * v], [slope * v, left + slope**2 * v]], rtol=1e-10)
+    assert fit.n_iter <= 1
+
+
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_the_closed_form_of_monotone_holes_is_the_summit(rng, d):
+    X = holed(rng, 150, d, 0.0)[:, rng.permutation(d)]
+    for j, end in enumerate(rng.permutation(np.linspace(60, 150, d).astype(int))):
+        X[end:, j] = NAN
+    w = rng.exponential(size=150)
+    fit, other = mg.fit(X, weights=w), mg.fit(X, weights=w, method="newton", start=np.eye(d))
+    assert fit.n_iter <= 1 < other.n_iter or d == 1
+    assert fit.nll == pytest.approx(other.nll, abs=1e-9)
 
 
 def test_weights_are_repetition(X, rng):

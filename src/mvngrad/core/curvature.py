@@ -13,11 +13,12 @@ flat, and where J has a saddle it is negative. (Magnus & Neudecker 2019, §15.6,
 from __future__ import annotations
 
 from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mvngrad.core.expected import BLOCK, KERNEL_WORK, block_of, chunks, each, work_of
+from mvngrad.core.expected import BLOCK, KERNEL_WORK, SHARED, block_of, chunks, each, work_of
 from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads, map_reduce
@@ -43,16 +44,13 @@ def curvature_product(
 
 
 def _sums(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
-    if work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
-        W = solve_lower(L, np.eye(data.d))
-
-        def task(bounds: tuple[int, int]) -> Change:
-            return kernel.change(data, mu, W, delta, E, bounds)
-
-        bounds = chunks(data)
-        change: Change = map_reduce(task, bounds, Change.__add__, default_threads())
-        return change._replace(spread=data.weight * E - change.spread - change.spread.T)
-    return plain_change(data, mu, L, delta, E)
+    if work_of(data) < KERNEL_WORK or (kernel := _kernel()) is None:
+        return plain_change(data, mu, L, delta, E)
+    at = kernel.Tangent.of(mu, L, solve_lower(L, np.eye(data.d)), delta, E)
+    bounds = chunks(data)
+    threads = default_threads() if len(bounds) >= SHARED else 1
+    parts = map_reduce(lambda part: kernel.parts(data, at, part), bounds, add, threads)
+    return Change(*kernel.whitened(parts, at))
 
 
 def _kernel() -> Any:

@@ -15,7 +15,7 @@ from mvngrad.core.likelihood import Evaluation, Score, evaluate, evaluate_about
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import DenseCovariance, FramedCovariance, IdentityCovariance
 from mvngrad.core.ops import Array, condition_estimate, is_lower
-from mvngrad.core.patterns import Patterns
+from mvngrad.core.patterns import CHUNK_ELEMENTS, Patterns
 from mvngrad.core.roots import full_rank_root
 from mvngrad.core.threads import calm_blas
 from mvngrad.errors import DataError, MissingValuesError
@@ -177,7 +177,9 @@ def _of_rows(X: passes.Rows, weights: Any, mu: Array, root: Array) -> Evaluation
 def _of_rows_with_holes(X: passes.Rows, weights: Any, mu: Array, root: Array) -> Evaluation:
     """J of the observed entries; rows with none say nothing."""
     sizes = power_of_two(np.abs(root).max(axis=1))
-    data = Patterns.of(X, weights, AffineFrame(mu.copy(), sizes))
+    # Merging rows of a pattern pays where they are asked again, or do not fit in memory twice.
+    merged = X.size > CHUNK_ELEMENTS
+    data = Patterns.of(X, weights, AffineFrame(mu.copy(), sizes), merged=merged)
     inside = IdentityCovariance()
     if data.weight == 0.0:
         nothing = np.zeros_like(mu)

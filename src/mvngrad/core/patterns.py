@@ -27,7 +27,7 @@ from mvngrad.core.frame import AffineFrame, power_of_two
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, partial_cholesky
 from mvngrad.core.sorting import Mask, distinct_in_order
-from mvngrad.core.threads import default_threads, map_reduce
+from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
@@ -101,7 +101,8 @@ class Patterns:
             part = slice(*bound)
             return _of_rows(X[part], None if w is None else w[part], frame, merged, bound[0])
 
-        return map_reduce(task, list(bounds), cls.__add__, threads or default_threads())
+        with calm_blas(X.shape[1]):
+            return map_reduce(task, list(bounds), cls.__add__, threads or default_threads())
 
     @property
     def d(self) -> int:
@@ -134,7 +135,8 @@ class Patterns:
     def coverage(self) -> Array:
         """Rows in which both columns are observed (d, d); on the diagonal, in which one is."""
         O = self.observed.astype(np.float64)
-        return (O.T * self.counts) @ O
+        with calm_blas(self.d):
+            return (O.T * self.counts) @ O
 
     @property
     def each(self) -> Iterator[tuple[Mask, Kept]]:
@@ -155,12 +157,12 @@ class Patterns:
     def available(self) -> tuple[Array, Array]:
         """Mean and variance of each column over the rows that have it, in the frame."""
         z, w, a = self.kept
-        O = np.repeat(self.observed, np.diff(self.starts), axis=0)
         n = self.pattern_weights @ self.observed
         with np.errstate(invalid="ignore"):
             mean = (a * w) @ z / n
-            residual = np.where(O, z - np.multiply.outer(a, mean), 0.0)
-            return mean, w @ residual**2 / n
+            # The origin is a median: squares about it lose no digits worth having.
+            square = np.einsum("i,ij,ij->j", w, z, z) / n
+        return mean, np.maximum(square - mean**2, 0.0)
 
     def __add__(self, other: Patterns) -> Patterns:
         """Both sets of rows together, in this one's frame."""
@@ -242,10 +244,12 @@ def _of_rows(X: Rows, w: Array | None, frame: AffineFrame, merged: bool, offset:
         X, observed = X[used], observed[used]
         w = None if w is None else w[used]
     first, ids, order = distinct_in_order(observed)
-    z = np.subtract(X[order], frame.origin, dtype=np.float64)
-    z /= frame.root
     patterns, counts = observed[first], np.bincount(ids, minlength=len(first))
-    np.copyto(z, 0.0, where=~observed[order])
+    del observed, ids  # the copy of the rows is all that should be large
+    z = X[order].astype(np.float64, copy=False)  # a copy already, worked on in place
+    z -= frame.origin
+    z /= frame.root
+    np.copyto(z, 0.0, where=np.isnan(z))
     weights = np.ones(len(z)) if w is None else w[order]
     kept = Kept(z, weights, np.ones(len(z)))
     build = _merged if merged else Patterns

@@ -16,7 +16,7 @@ from mvngrad.models.data import Complete
 from mvngrad.models.objective import Objective, Point, solve_consistent
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
-EXACT = 48  # parameters up to which Lanczos goes to the end
+EXACT = 12  # parameters up to which Lanczos goes to the end
 MOST = 60
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 

@@ -14,9 +14,9 @@ from mvngrad.fitting.first_order import Iterate, begin, evaluated, moved
 from mvngrad.fitting.newton import newton
 
 MEMORY = 8
-LOOK_BACK = 4  # iterations over which the rate is measured
-PATIENCE = 6  # iterations before it is judged
-SLOW = 25  # more iterations of accelerated EM than this are given to Newton's method
+LOOK_BACK = 12  # iterations over which the rate is measured
+PATIENCE = 30  # iterations before it is judged
+SLOW = 150  # more iterations of accelerated EM than this are given to Newton's method
 IDLE = 12  # iterations without a better gradient, with J at rounding
 
 

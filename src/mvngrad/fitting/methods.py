@@ -42,6 +42,7 @@ AUTO = "em, newton"  # what "auto" is with holes, and how a fit then calls it
 METHODS: tuple[str, ...] = get_args(Method)
 EM = {"em", "accelerated-em"}
 DEFAULT_MAX_ITER = 10_000
+BY_GRADIENT = {*EM, "newton", AUTO}  # the others go by values of J
 
 
 def require_method(method: object) -> None:
@@ -65,7 +66,10 @@ def chosen(method: str, structure: Structure, *, holes: bool = False) -> str:
         what = "data with holes have" if holes else f"{structure!r} has"
         raise DataError(f"{what} no closed form; use method='auto'.")
     if method in EM and not closed:
-        raise DataError(f"{structure!r} has no closed form for EM to step to; use method='newton'.")
+        raise DataError(
+            f"{structure!r} has no closed form for EM to step to; use method='newton', or "
+            "'natural-gradient', which steps as EM would to first order."
+        )
     return method
 
 

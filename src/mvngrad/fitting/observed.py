@@ -14,14 +14,16 @@ from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, condition_estimate, lower_root, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.roots import correlation_condition
+from mvngrad.core.threads import calm_blas
 from mvngrad.errors import NotPositiveDefiniteError, listed
 from mvngrad.fitting.convergence import Monitor, Status
+from mvngrad.fitting.monotone import monotone_estimate
 from mvngrad.fitting.requirements import EPS
 from mvngrad.fitting.solution import Solution, reported
 from mvngrad.fitting.solve import Run, to_summit
 from mvngrad.fitting.start import Start
 from mvngrad.models.data import Observed
-from mvngrad.models.means import Mean
+from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
 
@@ -47,7 +49,8 @@ def iterate_observed(
     """The best local maximum from the given start and from random ones."""
     generator = np.random.default_rng(rng)
     starts = [start, *(_random_start(patterns, generator) for _ in range(n_starts - 1))]
-    found = [_from(patterns, structure, mean, at, run, columns) for at in starts]
+    with calm_blas(patterns.d):
+        found = [_from(patterns, structure, mean, at, run, columns) for at in starts]
     best = min(found, key=lambda s: (s.status is not Status.CONVERGED, s.nll))
     return replace(best, n_starts=n_starts)
 
@@ -106,9 +109,21 @@ def _begin(
     params = _initial(objective, patterns, start)
     if not _moves_freely(structure):
         return objective, params
+    closed = monotone_estimate(patterns) if _is_plain(structure, mean, start) else None
+    if closed is not None:
+        frame = plain.inner
+        factor = lower_root(frame.whiten(closed[1]))
+        beta = objective.mean.start(frame.whiten(closed[0] - frame.origin))
+        point = objective.at(np.concatenate([beta, structure.start_at(factor)]))
+        return _framed_at(objective, point, structure, mean)
     for _ in range(WARM_UP * structure.start_is_optimum):
         params = objective.em_step(objective.at(params))
     return _framed_at(objective, objective.at(params), structure, mean)
+
+
+def _is_plain(structure: Structure, mean: Mean, start: Start) -> bool:
+    """Whether every mean and covariance is free, and the caller named no start."""
+    return structure.saturated and isinstance(mean, FreeMean) and start.factor is None
 
 
 def _moves_freely(structure: Structure) -> bool:

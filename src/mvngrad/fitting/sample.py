@@ -49,7 +49,7 @@ def sample_of(
     rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
     job = Requirements(structure, mean, names)
     try:
-        if missing == "fiml" and _shows_holes(rows):
+        if missing == "fiml" and _shows_holes(rows, w):
             return Sample(_patterns(rows, w, job, threads), mean, names)
         return Sample(_moments(rows, w, job, threads), mean, names)
     except MissingValuesError:
@@ -58,9 +58,10 @@ def sample_of(
         return Sample(_patterns(rows, w, job, threads), mean, names)
 
 
-def _shows_holes(rows: Rows) -> bool:
+def _shows_holes(rows: Rows, w: Array | None) -> bool:
     """Whether the first rows have one: then no pass over all of them has to find out."""
-    return rows.dtype.kind == "f" and bool(np.isnan(rows[:FIRST_LOOK].sum()))
+    first = rows[:FIRST_LOOK] if w is None else rows[:FIRST_LOOK][w[:FIRST_LOOK] > 0.0]
+    return rows.dtype.kind == "f" and bool(np.isnan(first.sum()))
 
 
 def _moments(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Moments:

@@ -14,7 +14,7 @@ from mvngrad.core.threads import calm_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop
 from mvngrad.fitting.curvature import NOISE, Curvature, smallest_curvature
-from mvngrad.fitting.methods import driver
+from mvngrad.fitting.methods import BY_GRADIENT, driver
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
 from mvngrad.fitting.requirements import EPS, scatter_about
 from mvngrad.fitting.solution import Solution, known, reported
@@ -26,6 +26,7 @@ from mvngrad.models.structure import Structure
 
 SADDLES = 8  # left at most
 POLISHED = 1e-8  # optimality from which Newton's method needs a step or two
+SEEN_BY_VALUE = 1e-13
 HALVINGS = 24
 
 
@@ -72,7 +73,7 @@ def to_summit(monitor: Monitor, method: str, params: Array) -> tuple[Status, flo
 
 
 def _to_summit(monitor: Monitor, method: str, params: Array) -> tuple[Status, float]:
-    status = _polished(monitor, _driven(monitor, method, params))
+    status = _finished(monitor, method, params)
     for _ in range(SADDLES):
         if status is not Status.CONVERGED:
             return status, math.nan
@@ -83,17 +84,26 @@ def _to_summit(monitor: Monitor, method: str, params: Array) -> tuple[Status, fl
         beyond = _beyond(monitor, curvature)
         if beyond is None:
             break
-        status = _polished(monitor, _driven(monitor, method, beyond))
+        status = _finished(monitor, method, beyond)
     return Status.SADDLE, curvature.value
 
 
-def _polished(monitor: Monitor, status: Status) -> Status:
-    """Where a line search ends since J is at rounding, Newton goes on by the gradient."""
-    if status is not Status.STALLED or monitor.best is None:
-        return status
-    if monitor.objective.optimality(monitor.best) > POLISHED:
-        return status
-    return _driven(monitor, "newton", monitor.best.params)
+def _finished(monitor: Monitor, method: str, params: Array) -> Status:
+    """Drive as far as values of J can tell, and the rest by Newton's method, which reads gradients.
+
+    J/n is known to 1e-16, so a line search cannot see past a gradient of 1e-8 and would wander.
+    """
+    tol = monitor.tol
+    monitor.tol = tol if method in BY_GRADIENT else max(tol, SEEN_BY_VALUE)
+    try:
+        status = _driven(monitor, method, params)
+        near = monitor.best is not None and monitor.objective.optimality(monitor.best) <= POLISHED
+    finally:
+        finer, monitor.tol = tol < monitor.tol, tol
+    if (finer and status is Status.CONVERGED) or (near and status is Status.STALLED):
+        assert monitor.best is not None
+        return _driven(monitor, "newton", monitor.best.params)
+    return status
 
 
 def _driven(monitor: Monitor, method: str, params: Array) -> Status:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from functools import lru_cache
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -155,10 +156,16 @@ class InverseCholesky(Structure):
 # A triangle with positive diagonal as a vector: row by row, diagonal entries by their logarithm.
 
 
+@lru_cache(maxsize=8)
+def _lower(d: int) -> tuple[Any, Any]:
+    """Where the lower triangle is, row by row."""
+    return np.tril_indices(d)
+
+
 def triangle(d: int, theta: Array) -> Array:
     """The triangle T (d, d) of θ (d(d+1)/2,)."""
     T = np.zeros((d, d))
-    T[np.tril_indices(d)] = theta
+    T[_lower(d)] = theta
     np.fill_diagonal(T, np.exp(np.diagonal(T)))
     return T
 
@@ -167,13 +174,13 @@ def triangle_entries(T: Array) -> Array:
     """θ of a triangle."""
     T = T.copy()
     np.fill_diagonal(T, np.log(np.diagonal(T)))
-    return T[np.tril_indices(len(T))]
+    return T[_lower(len(T))]
 
 
 def triangle_tangent(T: Array, v: Array) -> Array:
     """dT along v."""
     dT = np.zeros_like(T)
-    dT[np.tril_indices(len(T))] = v
+    dT[_lower(len(T))] = v
     np.fill_diagonal(dT, np.diagonal(dT) * np.diagonal(T))
     return dT
 
@@ -181,11 +188,11 @@ def triangle_tangent(T: Array, v: Array) -> Array:
 def triangle_cotangent(T: Array, cotangent: Array) -> Array:
     """Cotangent of θ for a cotangent of T, of which the upper triangle does not count."""
     entries = cotangent * np.where(np.eye(len(T), dtype=bool), T, 1.0)
-    return entries[np.tril_indices(len(T))]
+    return entries[_lower(len(T))]
 
 
 def triangle_second(T: Array, dT: Array, cotangent: Array, change: Array) -> Array:
     """The change of ``triangle_cotangent`` as T and the cotangent change."""
     entries = change * np.where(np.eye(len(T), dtype=bool), T, 1.0)
     np.fill_diagonal(entries, np.diagonal(entries) + np.diagonal(cotangent) * np.diagonal(dT))
-    return entries[np.tril_indices(len(T))]
+    return entries[_lower(len(T))]

@@ -96,7 +96,7 @@ def _invert(A: Floats, k: int, inverse: Floats, W: Floats) -> None:
 
 
 @compiled
-def _split(observed: Mask, there: Floats, places: Any) -> int:
+def split(observed: Mask, there: Floats, places: Any) -> int:
     """Columns that are missing, then those that are not, into places; how many are missing."""
     nm = 0
     for j in range(len(observed)):
@@ -113,16 +113,13 @@ def _split(observed: Mask, there: Floats, places: Any) -> int:
 
 
 @compiled
-def _by_missing(
-    P: Floats, m: Any, nm: int, n: float, root: Floats, inverse: Floats, W: Floats, M: Floats,
-    spread: Floats,
+def by_missing(
+    P: Floats, m: Any, nm: int, n: float, root: Floats, inverse: Floats, W: Floats, spread: Floats
 ) -> float:  # fmt: skip
-    """P_mm⁻¹ into inverse and n times into spread, P_m into M; log|P_mm|."""
+    """P_mm⁻¹ into inverse and n times into spread; log|P_mm|."""
     for i in range(nm):
         for j in range(nm):
             root[i, j] = P[m[i], m[j]]
-        for j in range(len(P)):
-            M[i, j] = P[m[i], j]
     logarithm = _cholesky(root, nm)
     _invert(root, nm, inverse, W)
     for i in range(nm):
@@ -132,7 +129,7 @@ def _by_missing(
 
 
 @compiled
-def _by_observed(
+def by_observed(
     S: Floats, places: Any, nm: int, n: float, root: Floats, inverse: Floats, W: Floats, M: Floats,
     spread: Floats,
 ) -> float:  # fmt: skip
@@ -162,22 +159,30 @@ def _by_observed(
 
 
 @compiled
-def _fill_row(
-    y: Floats, M: Floats, m: Any, nm: int, inverse: Floats, by_missing: bool, b: Floats
-) -> None:
-    """y_m ← −P_mm⁻¹ P_m y, or M y; y is zero there."""
+def fill_by_missing(y: Floats, P: Floats, m: Any, nm: int, inverse: Floats, b: Floats) -> None:
+    """y_m ← −P_mm⁻¹P_m y; y is zero there."""
+    for r in range(nm):
+        s = 0.0
+        for j in range(len(y)):
+            s += P[m[r], j] * y[j]
+        b[r] = s
+    for r in range(nm):
+        s = 0.0
+        for j in range(nm):
+            s -= inverse[r, j] * b[j]
+        y[m[r]] = s
+
+
+@compiled
+def fill_by_observed(y: Floats, M: Floats, m: Any, nm: int, b: Floats) -> None:
+    """y_m ← My, M = S_mo S_oo⁻¹ in columns o; y is zero at m."""
     for r in range(nm):
         s = 0.0
         for j in range(len(y)):
             s += M[r, j] * y[j]
         b[r] = s
     for r in range(nm):
-        s = b[r]
-        if by_missing:
-            s = 0.0
-            for j in range(nm):
-                s -= inverse[r, j] * b[j]
-        y[m[r]] = s
+        y[m[r]] = b[r]
 
 
 @compiled
@@ -200,17 +205,20 @@ def _fill_plain(
     root, inverse, W, M = np.empty((d, d)), np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
     logs = 0.0
     for k in range(len(observed)):
-        nm = _split(observed[k], there, places)
+        nm = split(observed[k], there, places)
         n = weight_of(weights, anchored, starts[k], starts[k + 1])
-        by_missing = 2 * nm <= d
-        if by_missing:
-            logs += n * (logdet + _by_missing(P, places, nm, n, root, inverse, W, M, spread))
+        few = 2 * nm <= d
+        if few:
+            logs += n * (logdet + by_missing(P, places, nm, n, root, inverse, W, spread))
         else:
-            logs += n * _by_observed(S, places, nm, n, root, inverse, W, M, spread)
+            logs += n * by_observed(S, places, nm, n, root, inverse, W, M, spread)
         for i in range(starts[k], starts[k + 1]):
             for j in range(d):
                 filled[i, j] = (z[i, j] - anchored[i] * mu[j]) * there[j]
-            _fill_row(filled[i], M, places, nm, inverse, by_missing, b)
+            if few:
+                fill_by_missing(filled[i], P, places, nm, inverse, b)
+            else:
+                fill_by_observed(filled[i], M, places, nm, b)
             weight = anchored[i] * weights[i]
             for j in range(d):
                 total[j] += weight * filled[i, j]
