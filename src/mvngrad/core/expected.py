@@ -26,7 +26,8 @@ from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.marginal import Sums, marginal_sums
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
-from mvngrad.core.patterns import Mask, Patterns
+from mvngrad.core.patterns import Patterns
+from mvngrad.core.sorting import Mask
 from mvngrad.core.threads import default_threads, map_reduce
 
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)

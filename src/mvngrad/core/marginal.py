@@ -19,7 +19,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from mvngrad.core.ops import Array, solve_lower, with_positive_diagonal
-from mvngrad.core.patterns import Kept, Mask, Patterns
+from mvngrad.core.patterns import Kept, Patterns
+from mvngrad.core.sorting import Mask
 
 
 class Sums(NamedTuple):

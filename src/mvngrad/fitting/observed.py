@@ -28,8 +28,8 @@ from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
 
 # With holes J may lie above its summit by optimality over the smallest curvature, so optimality
-# must be smaller by this: at the default tol it asks for a whitened gradient of 1e-8 a row.
-TIGHTER = 5e-7
+# must be smaller by this: at the default tol it asks for a whitened gradient of 5e-9 a row.
+TIGHTER = 1e-7
 # 1 − R² of a column given others at which the likelihood has no summit ahead; or none was found.
 HOPELESS, SUSPECT = 1e-14, 1e-11
 FAR = 30.0  # cond(L) in the frame of a fit at which a frame nearer by is taken

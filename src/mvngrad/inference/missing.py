@@ -21,8 +21,9 @@ import numpy.typing as npt
 from mvngrad.core.checks import as_factor, as_vector
 from mvngrad.core.conditional import distances
 from mvngrad.core.ops import Array
-from mvngrad.core.patterns import Mask, Patterns
+from mvngrad.core.patterns import Patterns
 from mvngrad.core.roots import full_rank_root
+from mvngrad.core.sorting import Mask
 from mvngrad.errors import DataError, NeedsRowsError
 
 Counts = npt.NDArray[np.int64]

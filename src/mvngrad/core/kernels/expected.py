@@ -65,8 +65,8 @@ def _cholesky(A: Floats, k: int) -> float:
         root = np.sqrt(pivot)
         A[j, j] = root
         product *= pivot
-        if product < 1e-100 or product > 1e100:
-            logarithm += np.log(product)
+        if not 1e-100 < product < 1e100:  # one logarithm for many pivots, while it holds
+            logarithm += np.log(product / pivot) + np.log(pivot)
             product = 1.0
         for r in range(j + 1, k):
             s = A[r, j]
