@@ -54,9 +54,8 @@ BAD_DATA: dict[str, tuple[Any, type[Exception], str]] = {
     "a fit": (mg.fit(X), DataError, "got a Fit"),
     "a generator": ((x for x in [X]), DataError, "generator"),
     "ragged": ([[1, 2], [3]], DataError, "one length"),
-    "NaN": (cell(4, 1, np.nan), MissingValuesError, r"1 of 30 rows.*x2.*row 4.*missing='drop'"),
-    "all-missing column": (column(1, np.nan), MissingValuesError, "x2"),
-    "all missing": (X * np.nan, MissingValuesError, "30 of 30"),
+    "all-missing column": (column(1, np.nan), DataError, "x2 has no observed value.*columns=…"),
+    "all missing": (X * np.nan, DataError, "no row has a positive weight and an observed value"),
     "inf": (cell(7, 2, np.inf), DataError, "x3 is infinite at row 7"),
     "-inf": (cell(7, 2, -np.inf), DataError, "-inf"),
     "constant": (column(1, 3.0), NotPositiveDefiniteError, "x2 does not vary"),
@@ -76,19 +75,8 @@ BAD_DATA: dict[str, tuple[Any, type[Exception], str]] = {
     "1e300": (X * 1e300, DataError, r"x1.*e+.*Rescale"),
     "1e-300": (X * 1e-300, DataError, r"x1.*e-.*Rescale"),
     "one huge": (X * np.array([1.0, 1e200, 1.0]), DataError, "x2.*Rescale"),
-    "masked": (np.ma.masked_array(X, X > 1.5), MissingValuesError, "missing value"),
     "text table": (pd.DataFrame({"t": ["x"] * 30}), DataError, "no numeric column"),
     "equal names": (pd.DataFrame(X, columns=["a", "a", "b"]), DataError, "'a' occurs twice"),
-    "null": (
-        pd.DataFrame({"a": pd.array([1, 2, None, 4], dtype="Int64"), "b": [1.0, 5, 3, 9]}),
-        MissingValuesError,
-        "in a; the first is row 2",
-    ),
-    "polars null": (
-        pl.DataFrame({"u": [1.0, None, 3.0, 4.0], "v": [1.0, 2, 4, 3]}),
-        MissingValuesError,
-        "in u",
-    ),
     "no such file": ("nofile.csv", DataError, "nofile.csv"),
 }
 
@@ -98,6 +86,44 @@ def test_bad_data_gets_help(name: str) -> None:
     data, error, message = BAD_DATA[name]
     with pytest.raises(error, match=f"(?s){message}"):
         mg.fit(data)
+
+
+# With missing="raise": (data, what the message must say)
+REFUSED: dict[str, tuple[Any, str]] = {
+    "NaN": (cell(4, 1, np.nan), r"1 of 30 rows.*x2.*row 4.*missing='drop'"),
+    "all-missing column": (column(1, np.nan), "30 of 30 rows.*x2"),
+    "all missing": (X * np.nan, "30 of 30"),
+    "masked": (np.ma.masked_array(X, X > 1.5), "missing value"),
+    "null": (
+        pd.DataFrame({"a": pd.array([1, 2, None, 4], dtype="Int64"), "b": [1.0, 5, 3, 9]}),
+        "in a; the first is row 2",
+    ),
+    "polars null": (pl.DataFrame({"u": [1.0, None, 3.0, 4.0], "v": [1.0, 2, 4, 3]}), "in u"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_missing_values_are_refused_on_request(name: str) -> None:
+    data, message = REFUSED[name]
+    with pytest.raises(MissingValuesError, match=f"(?s){message}"):
+        mg.fit(data, missing="raise")
+
+
+HOLES: dict[str, Any] = {
+    "NaN": cell(4, 1, np.nan),
+    "masked": np.ma.masked_array(X, X > 1.5),
+    "null": pd.DataFrame(
+        {"a": pd.array([1, 2, None, 4, 3], dtype="Int64"), "b": [1.0, 5, 3, 9, 2]}
+    ),
+    "polars null": pl.DataFrame({"u": [1.0, None, 3.0, 4.0, 2.0], "v": [1.0, 2, 4, 3, 4]}),
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_missing_values_are_fitted(name: str) -> None:
+    fit = mg.fit(HOLES[name])
+    assert fit.converged
+    assert fit.n_obs == len(HOLES[name])
 
 
 GOOD_DATA: dict[str, Any] = {
@@ -200,7 +226,6 @@ BAD_NLL: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "factor thin": (lambda: mg.nll(X, ZERO, EYE[:, :2]), NotPositiveDefiniteError, "noise"),
     "singular": (lambda: mg.nll(X, ZERO, np.ones((3, 3))), NotPositiveDefiniteError, "singular"),
     "zero": (lambda: mg.nll(X, ZERO, 0 * EYE), NotPositiveDefiniteError, "row 0"),
-    "NaN": (lambda: mg.nll(cell(4, 1, np.nan), ZERO, EYE), MissingValuesError, "row 4"),
     "inf": (lambda: mg.nll(cell(4, 1, np.inf), ZERO, EYE), DataError, "row 4"),
     "overflow": (lambda: mg.nll(X * 1e200, ZERO, EYE), DataError, "overflows"),
     "noise negative": (lambda: mg.nll(X, ZERO, EYE, noise=[-1, 0, 0]), DataError, "index 0"),

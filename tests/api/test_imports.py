@@ -62,6 +62,11 @@ assert [pool for pool in limits() if pool in before] == before, "use"
 USE = """
 fit = mg.fit(np.random.default_rng(0).normal(size=(50, 3)), mg.Factor(), method="l-bfgs")
 fit.distribution.rvs(3, rng=1)
+X = np.random.default_rng(0).normal(size=(50, 3))
+X[::5, 1] = X[::7, 2] = np.nan
+holes = mg.fit(X, n_starts=2, rng=0)
+holes.impute(X, draws=2, proper=True, rng=0)
+holes.missing.mcar_test()
 """
 
 
@@ -74,7 +79,8 @@ def run(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["mvngrad", "mvngrad.errors", "mvngrad.core", "mvngrad.models", "mvngrad.fitting"]
+    "module",
+    [f"mvngrad{room}" for room in ("", ".errors", ".core", ".models", ".fitting", ".inference")],
 )
 def test_import_loads_nothing_heavy(module):
     assert run(LOADED.format(module=module, heavy=HEAVY)) == ""
@@ -89,6 +95,17 @@ def test_use_in_memory_needs_no_reader_of_files():
         "import numpy as np, mvngrad as mg\nmg.fit(np.random.default_rng(0).normal(size=(50, 3)))"
     )
     heavy = "pyarrow pandas polars matplotlib click rich numba"
+    assert run(code + LOADED.format(module="mvngrad", heavy=heavy)) == ""
+
+
+def test_use_with_a_few_holes_needs_no_compiler():
+    code = (
+        "import numpy as np, mvngrad as mg\n"
+        "X = np.random.default_rng(0).normal(size=(50, 3))\n"
+        "X[::5, 1] = X[::7, 2] = np.nan\n"
+        "fit = mg.fit(X)\nfit.impute(X, draws=2, rng=0)\nfit.missing.mcar_test()"
+    )
+    heavy = "pyarrow pandas polars matplotlib click rich numba llvmlite"
     assert run(code + LOADED.format(module="mvngrad", heavy=heavy)) == ""
 
 

@@ -80,7 +80,7 @@ def test_signature_of_fit():
     expected = ["data", "covariance", "mean", "weights", "missing", "method", "columns", "start"]
     names = parameters(mg.fit)
     assert names[: len(expected)] == expected
-    assert {"tol", "max_iter", "threads", "callback"} <= set(names)
+    assert {"tol", "max_iter", "threads", "callback", "n_starts", "rng"} <= set(names)
     assert keyword_only(mg.fit) == names[3:]
     defaults = inspect.signature(mg.fit).parameters
     assert defaults["covariance"].default == "full"
@@ -88,6 +88,7 @@ def test_signature_of_fit():
     assert defaults["missing"].default == "fiml"
     assert defaults["method"].default == "auto"
     assert defaults["tol"].default == 1e-10
+    assert defaults["n_starts"].default == 1
 
 
 def test_signatures_of_moments():
@@ -100,14 +101,44 @@ def test_signatures_of_moments():
 def test_members_of_a_fit():
     members = """mean factor covariance noise coefficients factor_correlation params columns nll
     loglik aic bic weight n_obs n_empty n_params n_iter n_eval status converged message optimality
-    curvature trace warnings distribution summary to_frame save"""
+    curvature trace warnings distribution summary to_frame save missing impute n_starts
+    not_identified"""
     fit = mg.fit([[0.0], [1.0], [3.0]])
     assert [name for name in members.split() if not hasattr(fit, name)] == []
 
 
 def test_members_of_a_distribution():
-    members = {"logpdf", "rvs", "mahalanobis", "entropy", "mean", "factor", "covariance"}
-    assert members <= set(dir(mg.MultivariateNormal([0.0], [[1.0]])))
+    members = """logpdf rvs mahalanobis degrees_of_freedom entropy kl marginal conditional impute
+    mean factor covariance"""
+    assert set(members.split()) <= set(dir(mg.MultivariateNormal([0.0], [[1.0]])))
+
+
+def test_signatures_of_imputation():
+    assert parameters(mg.Fit.impute) == ["self", "X", "draws", "proper", "rng"]
+    assert keyword_only(mg.Fit.impute) == ["draws", "proper", "rng"]
+    assert parameters(mg.MultivariateNormal.impute) == ["self", "X", "draws", "rng"]
+    assert parameters(mg.MultivariateNormal.conditional) == ["self", "x"]
+    assert parameters(mg.pool) == ["estimates", "variances", "df_complete"]
+
+
+def test_members_of_a_report_on_missing_values():
+    members = """columns patterns counts coverage n_obs n_complete n_empty never_together
+    mcar_test"""
+    report = mg.fit([[0.0, 1.0], [1.0, 3.0], [3.0, 2.0], [2.0, float("nan")]]).missing
+    assert isinstance(report, mg.MissingReport)
+    assert [name for name in members.split() if not hasattr(report, name)] == []
+    assert report.mcar_test()._fields == ("statistic", "df", "pvalue")
+
+
+def test_members_of_pooled_estimates():
+    members = """estimate variance standard_error within between df draws relative_increase
+    fraction_missing conf_int"""
+    pooled = mg.pool([1.0, 2.0], [1.0, 1.0])
+    assert [name for name in members.split() if not hasattr(pooled, name)] == []
+
+
+def test_names_for_missing_values_are_public():
+    assert {"MissingReport", "NotIdentifiedWarning", "pool"} <= set(mg.__all__)
 
 
 def test_errors_are_what_callers_catch():
@@ -116,8 +147,8 @@ def test_errors_are_what_callers_catch():
     assert issubclass(mg.NeedsRowsError, mg.DataError)
     assert issubclass(mg.NotPositiveDefiniteError, ValueError)
     assert issubclass(mg.ModelFileError, ValueError)
-    for warning in (mg.ConvergenceWarning, mg.DataWarning, mg.IllConditionedWarning):
-        assert issubclass(warning, UserWarning)
+    for name in ("Convergence", "Data", "IllConditioned", "NotIdentified"):
+        assert issubclass(getattr(mg, f"{name}Warning"), UserWarning)
 
 
 def test_laws_are_public():

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
 FIRST_SCREEN = "\n".join(LINES[:35])
 
-FIT = 'pip install ".[cli]" && mvngrad fit examples/penguins.csv --missing drop'
+FIT = 'pip install ".[cli]" && mvngrad fit examples/penguins.csv'
 TEST = 'pip install ".[test]" && pytest'
 
 
@@ -40,6 +40,18 @@ def test_the_output_shown_is_the_output():
         check=True,
     ).stdout
     assert _timeless(shown) == _timeless(printed)
+
+
+@pytest.mark.parametrize("line", [li for li in LINES if li.startswith("mvngrad ")])
+def test_the_other_commands_run(line, tmp_path):
+    command, _, _ = line.partition("#")
+    arguments = [str(ROOT / a) if "/" in a else a for a in command.split()[1:]]
+    arguments = ["2" if a == "20" else a for a in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "mvngrad.cli", *arguments],
+        cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
 
 
 def _timeless(text):

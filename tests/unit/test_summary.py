@@ -10,7 +10,7 @@ import mvngrad as mg
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
 from mvngrad.fitting.plaintext import PlainTable, as_text, parts, table_text
-from mvngrad.fitting.summary import summarise
+from mvngrad.fitting.summary import holes, summarise
 
 
 def fitted(rng, d=3, n=200, **options):
@@ -57,6 +57,7 @@ def test_many_columns_are_abbreviated(rng):
     fit = fitted(rng, d=60)
     said = summarise(fit)
     assert said.tables[0].rows[-1][0] == "… and 20 more"
+    assert "\n… and 20 more\n" in fit.summary()
     assert said.tables[1].title == "The 15 strongest of 1770 correlations"
     i, j = np.tril_indices(60, -1)
     strongest = np.sort(np.abs(fit.correlation[i, j]))[::-1][:15]
@@ -87,6 +88,37 @@ def test_not_converged_is_said_in_words(rng):
 def test_weights_are_mentioned_where_they_are_not_rows(rng):
     X = rng.normal(size=(50, 2))
     assert "50 (total weight 25)" in mg.fit(X, weights=np.full(50, 0.5)).summary()
+
+
+def test_missing_values_are_summed_up(rng):
+    X = rng.normal(size=(50, 3))
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[4] = np.nan
+    fit = mg.fit(X, n_starts=2, rng=0)
+    facts = dict(summarise(fit).facts)
+    share = np.isnan(X[~np.isnan(X).all(axis=1)]).mean()
+    assert facts["Missing"] == f"{share:.1%}, {len(fit.missing.patterns)} patterns"
+    assert facts["Maximum"] == "best of 2 starts, certified"
+    assert facts["Rows"] == f"{fit.n_obs} and {fit.n_empty} empty"
+    assert "numpy.cov" not in fit.summary()
+    assert holes(fit).cells == fit.n_obs * 3 - fit.missing.counts.sum()
+
+
+def test_a_few_missing_values_do_not_look_like_none(rng):
+    X = rng.normal(size=(3000, 2))
+    X[0, 0] = np.nan
+    assert "Missing     <0.1%, 2 patterns" in mg.fit(X).summary()
+
+
+def test_fits_without_rows_say_nothing_of_missing_values(rng):
+    fit = mg.fit(mg.Moments.of(rng.normal(size=(50, 2))))
+    assert holes(fit) is None
+    assert "Missing" not in fit.summary()
+
+
+def test_warnings_are_wrapped(rng):
+    said = summarise(fitted(rng, d=6, method="gradient-descent", max_iter=1))
+    assert max(map(len, as_text(said, 40).split("Warning:")[1].splitlines())) <= 40
 
 
 def test_long_and_odd_names_stay_on_their_line(rng):

@@ -1,55 +1,56 @@
-"""What can be typed: the command, its options and their help."""
+"""What can be typed: the commands, their options and their help."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mvngrad._version import __version__
-from mvngrad.cli.options import METHODS, MISSING, STRUCTURES, column_names, positive, standard_input
-from mvngrad.cli.request import Request
+from mvngrad.cli import options
+from mvngrad.cli.options import METHODS, MISSING, STRUCTURES
+from mvngrad.cli.request import FitRequest, ImputeRequest, InspectRequest
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _METHODS = textwrap.fill(", ".join(METHODS), 88, break_on_hyphens=False)
-EPILOG = f"""\b
+ENDS = """Exit codes:
+  0  converged
+  1  the data, or a file, cannot be used
+  2  the command was called wrongly
+  3  not converged; the result is {given} all the same
+  4  the covariance is singular: the likelihood has no maximum
+  130  interrupted (Ctrl-C); {interrupted}
+"""
+FIT_EPILOG = f"""\b
 Methods:
 {textwrap.indent(_METHODS, "  ")}
 
 \b
+{ENDS.format(given="printed", interrupted="the best point so far is printed, if there is one")}"""
+IMPUTE_EPILOG = f"""\b
+{ENDS.format(given="written", interrupted="no file is left half written")}"""
+INSPECT_EPILOG = """\b
 Exit codes:
-  0  converged
-  1  the data, or a file, cannot be used
+  0  inspected, whatever was found
+  1  the data cannot be used
   2  the command was called wrongly
-  3  not converged; the result is printed all the same
-  4  the covariance is singular: the likelihood has no maximum
-  130  interrupted (Ctrl-C); the best point so far is printed, if there is one
+  130  interrupted (Ctrl-C); what was found so far is printed
 """
 
 
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="mvngrad", message="%(prog)s %(version)s")
 def app() -> None:
-    """Fit the multivariate normal N(μ, S) by maximum likelihood, with exact gradients."""
+    """Fit the multivariate normal N(μ, S) by maximum likelihood, missing values included."""
 
 
-@app.command("fit", epilog=EPILOG)
-@click.argument(
-    "file",
-    type=click.Path(path_type=Path, readable=False, allow_dash=True),
-    callback=standard_input,
-)
-@click.option(
-    "--columns",
-    multiple=True,
-    callback=column_names,
-    metavar="A,B,C",
-    help="Columns to fit, in this order. Default: all that hold numbers.",
-)
+@app.command("fit", epilog=FIT_EPILOG)
+@options.file_argument
+@options.columns_option
 @click.option(
     "--covariance",
     type=click.Choice(STRUCTURES),
@@ -62,8 +63,8 @@ def app() -> None:
     type=click.Choice(MISSING),
     default="fiml",
     show_default=True,
-    help="Rows with a missing value: drop leaves them out, raise refuses them; fiml will use "
-    "what they have, and until then refuses them too.",
+    help="Rows with a missing value: fiml uses what they have (full information maximum "
+    "likelihood), drop leaves them out, raise refuses them.",
 )
 @click.option(
     "--method",
@@ -76,17 +77,14 @@ def app() -> None:
 @click.option(
     "--tol",
     type=float,
-    callback=positive,
+    callback=options.positive,
     metavar="X",
     help="Bound on the optimality, by which convergence is judged.  [default: 1e-10]",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Threads to use. Default: the cores this process may run on.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@options.n_starts_option
+@options.seed_option
+@options.threads_option
+@options.json_option
 @click.option(
     "--trace",
     type=click.Path(path_type=Path),
@@ -98,9 +96,9 @@ def app() -> None:
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the model to a file that mvngrad.load reads.",
+    help="Write the model to a file that mvngrad.load and mvngrad impute read.",
 )
-@click.option("--debug", is_flag=True, help="On an error, show the Python traceback too.")
+@options.debug_option
 @click.pass_context
 def fit(context: click.Context, /, **given: Any) -> None:
     """Fit N(μ, S) to the numeric columns of a CSV FILE.
@@ -111,12 +109,91 @@ def fit(context: click.Context, /, **given: Any) -> None:
     without any number are left out, with a note. Empty, NA, N/A, NaN, null, None and . mark a
     missing value. Names ending in .gz, .bz2 or .zst are decompressed; - is standard input.
     """
-    from mvngrad.cli.failures import told
     from mvngrad.cli.fit import fit_file
 
-    request = Request(**given)
+    _carry_out(context, fit_file, FitRequest(**given))
+
+
+@app.command("inspect", epilog=INSPECT_EPILOG)
+@options.file_argument
+@options.columns_option
+@options.threads_option
+@options.json_option
+@options.debug_option
+@click.pass_context
+def inspect(context: click.Context, /, **given: Any) -> None:
+    """Say what a CSV FILE holds, and what is missing in it.
+
+    Prints what is observed of each column, the patterns of missing values, the columns that are
+    seldom or never observed together, what stands in the way of a fit, and Little's test of
+    whether values are missing completely at random (MCAR).
+
+    FILE is read as by mvngrad fit.
+    """
+    from mvngrad.cli.inspect import inspect_file
+
+    _carry_out(context, inspect_file, InspectRequest(**given))
+
+
+@app.command("impute", epilog=IMPUTE_EPILOG)
+@options.file_argument
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file. Default: standard output.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    metavar="M",
+    help="Write M files with random draws instead of one with means: OUT-1.csv … OUT-M.csv for "
+    "-o OUT.csv, or {k} in the name stands for the number.",
+)
+@click.option(
+    "--proper",
+    is_flag=True,
+    help="Draw the parameters too, each time by a fit to a bootstrap sample: what multiple "
+    "imputation asks for. Needs --draws.",
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Use this model, written by mvngrad fit -o, instead of a fit to the data.",
+)
+@options.columns_option
+@click.option(
+    "--covariance",
+    type=click.Choice(STRUCTURES),
+    help="As for mvngrad fit.  [default: full]",
+)
+@options.n_starts_option
+@options.seed_option
+@options.threads_option
+@options.debug_option
+@click.pass_context
+def impute(context: click.Context, /, **given: Any) -> None:
+    """Fill the missing values of a CSV FILE, by what the observed ones say of them.
+
+    A missing value becomes its mean given what is observed in its row, or with --draws a random
+    draw around it. Means are the best guess of each value, but too regular as data; to analyse
+    completed data, use --draws with --proper and pool the results.
+
+    Everything else in FILE stays as it was typed, columns without numbers included. FILE is read
+    as by mvngrad fit.
+    """
+    from mvngrad.cli.impute import impute_file
+
+    _carry_out(context, impute_file, ImputeRequest(**given))
+
+
+def _carry_out(context: click.Context, command: Callable[[Any], int], request: Any) -> None:
+    from mvngrad.cli.failures import told
+
     with told(debug=request.debug):
-        code = fit_file(request)
+        code = command(request)
     context.exit(code)
 
 

@@ -36,13 +36,14 @@ def told(*, debug: bool) -> Iterator[None]:
 
 
 def _failure(error: Exception) -> Failure:
-    from mvngrad.errors import DataError, NotPositiveDefiniteError
+    from mvngrad.errors import DataError, ModelFileError, NotPositiveDefiniteError
     from mvngrad.io.header import UnknownColumnError
 
     for kind, code in (
         (UnknownColumnError, USAGE),
         (NotPositiveDefiniteError, ILL_CONDITIONED),
         (DataError, DATA),
+        (ModelFileError, DATA),
         (OSError, DATA),
         (ImportError, DATA),
         (ValueError, USAGE),

@@ -26,6 +26,11 @@ def note(text: str) -> None:
     click.echo(f"Note: {text}.", err=True)
 
 
+def warning(text: str) -> None:
+    """A warning of the fit on stderr, in words of the shell."""
+    click.echo(f"Warning: {in_shell_words(text)}.", err=True)
+
+
 def on_left_out(names: Sequence[str]) -> None:
     """Which columns hold no number, if any."""
     if names:
@@ -50,6 +55,12 @@ def on_warnings(caught: Sequence[warnings.WarningMessage], fit: Fit) -> None:
             note(in_shell_words(text).rstrip("."))
 
 
+def on_starts(n_starts: int | None, fit: Fit) -> None:
+    """That starts beyond the first were not used, where they were not."""
+    if n_starts is not None and fit.n_starts < n_starts:
+        note("--n-starts has no effect: without missing values there is one maximum only")
+
+
 def on_holes(data: CsvTable) -> Failure:
     """Rows with a hole, where all must be whole: how many, on which lines, in which columns."""
     import numpy as np
@@ -62,8 +73,8 @@ def on_holes(data: CsvTable) -> Failure:
     rows = f"{len(holes)} of {len(table.rows)} rows {'has' if len(holes) == 1 else 'have'}"
     return Failure(
         f"{rows} a missing value: {_on_lines(lines, len(holes))} of {data.source.path} "
-        f"({_listed(columns)}). Leave such rows out with --missing drop, or choose columns "
-        "without holes with --columns."
+        f"({_listed(columns)}). Use what such rows have with --missing fiml, leave them out with "
+        "--missing drop, or choose columns without holes with --columns."
     )
 
 

@@ -1,4 +1,4 @@
-"""Choices and checks of options.
+"""Choices, checks and the options that commands share.
 
 The lists repeat what the library accepts, because reading them from there would import NumPy
 for ``--help``; a test holds them equal.
@@ -25,6 +25,9 @@ METHODS = (
     "bfgs",
     "l-bfgs",
     "natural-gradient",
+    "em",
+    "accelerated-em",
+    "newton",
 )
 
 
@@ -53,3 +56,42 @@ def positive(
 def standard_input(_context: click.Context, _option: click.Parameter, file: Path) -> Path:
     """The path itself, or that of standard input for a dash."""
     return Path("/dev/stdin") if str(file) == "-" else file
+
+
+file_argument = click.argument(
+    "file",
+    type=click.Path(path_type=Path, readable=False, allow_dash=True),
+    callback=standard_input,
+)
+columns_option = click.option(
+    "--columns",
+    multiple=True,
+    callback=column_names,
+    metavar="A,B,C",
+    help="Columns to use, in this order. Default: all that hold numbers.",
+)
+n_starts_option = click.option(
+    "--n-starts",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With missing values there may be several maxima: take the best from N starts, all but "
+    "the first at random.  [default: 1]",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="S",
+    help="Make what is random come out the same every time.",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads to use. Default: the cores this process may run on.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+debug_option = click.option(
+    "--debug", is_flag=True, help="On an error, show the Python traceback too."
+)

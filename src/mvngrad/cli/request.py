@@ -1,4 +1,4 @@
-"""What was asked for on the command line."""
+"""What was asked for on the command line; None where the library's default is meant."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Request:
-    """The arguments of ``mvngrad fit``; None where the library's default is meant."""
+class FitRequest:
+    """The arguments of ``mvngrad fit``."""
 
     file: Path
     columns: tuple[str, ...] | None = None
@@ -17,8 +17,38 @@ class Request:
     method: str = "auto"
     max_iter: int | None = None
     tol: float | None = None
+    n_starts: int | None = None
+    seed: int | None = None
     threads: int | None = None
     as_json: bool = False
     trace: Path | None = None
     output: Path | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """The arguments of ``mvngrad inspect``."""
+
+    file: Path
+    columns: tuple[str, ...] | None = None
+    threads: int | None = None
+    as_json: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class ImputeRequest:
+    """The arguments of ``mvngrad impute``."""
+
+    file: Path
+    output: Path | None = None
+    model: Path | None = None
+    columns: tuple[str, ...] | None = None
+    covariance: str | None = None
+    draws: int | None = None
+    proper: bool = False
+    n_starts: int | None = None
+    seed: int | None = None
+    threads: int | None = None
     debug: bool = False

@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
-from scipy.linalg import eigh_tridiagonal
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
 from mvngrad.models.objective import Objective, Point, solve_consistent
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
-EXACT = 12  # parameters up to which Lanczos goes to the end
+LEAST = 8  # steps of Lanczos, or as many as there are parameters
 MOST = 60
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 
@@ -98,31 +97,36 @@ def lanczos(
 ) -> tuple[float, Array]:
     """Smallest eigenvalue and eigenvector of an operator symmetric in a metric.
 
-    With full reorthogonalisation; to the end for few parameters, else until the error bound
-    |βs| of the smallest Ritz value is a twentieth of it. (Parlett 1998, §13)
+    With full reorthogonalisation, for some steps and then until the error bound |βs| of the
+    smallest Ritz value is a twentieth of it. (Parlett 1998, §13)
     """
     basis: list[Array] = []
     images: list[Array] = []
     alphas: list[float] = []
     betas: list[float] = []
-    v = start
+    w = start
     for _ in range(min(len(start), MOST)):
-        Mv = metric(v)
-        norm = math.sqrt(max(float(v @ Mv), 0.0))
-        if basis and norm <= 1e-10:
-            break
+        Mw = metric(w)
+        norm = math.sqrt(max(float(w @ Mw), 0.0))
         if basis:
+            value, s = _smallest(alphas, betas)
+            settled = norm * abs(float(s[-1])) <= SETTLED * abs(value)
+            if norm <= 1e-10 or (len(basis) >= LEAST and settled):
+                break
             betas.append(norm)
-        basis.append(v / norm)
-        images.append(Mv / norm)
+        basis.append(w / norm)
+        images.append(Mw / norm)
         w = apply(basis[-1])
         alphas.append(float(w @ images[-1]))
         for _ in range(2):
             for u, Mu in zip(basis, images, strict=True):
                 w = w - float(w @ Mu) * u
-        v = w
-        values, vectors = eigh_tridiagonal(alphas, betas, select="i", select_range=(0, 0))
-        bound = math.sqrt(max(float(w @ metric(w)), 0.0)) * abs(float(vectors[-1, 0]))
-        if len(start) > EXACT and bound <= SETTLED * abs(float(values[0])):
-            break
-    return float(values[0]), np.asarray(vectors[:, 0] @ np.array(basis))
+    value, s = _smallest(alphas, betas)
+    return value, np.asarray(s @ np.array(basis))
+
+
+def _smallest(alphas: list[float], betas: list[float]) -> tuple[float, Array]:
+    """Of the tridiagonal matrix of a Lanczos process."""
+    T = np.diag(alphas) + np.diag(betas, -1)
+    values, vectors = np.linalg.eigh(T)  # reads the lower triangle
+    return float(values[0]), vectors[:, 0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Rows
 from mvngrad.errors import DataError
+from mvngrad.fitting.convergence import Status
 from mvngrad.inference.proper import impute_properly
 from mvngrad.io.data import as_table
 
@@ -42,4 +43,6 @@ def _refitted(fit: Fit, rows: Rows, weights: Array) -> MultivariateNormal:
     mean_is_free = fit.n_params == fit.structure.n_params + len(fit.columns)
     mean = "free" if mean_is_free else fit.mean
     again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
+    if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
+        raise KeyboardInterrupt
     return again.distribution

@@ -33,7 +33,8 @@ class PlainTable:
     def blocks(self, width: int, gap: int = 2) -> Iterator[PlainTable]:
         """The table itself, or side by side pieces of it that each fit the width, names repeated.
 
-        Rows in which a piece would have nothing to show are left out of it.
+        Rows in which a piece would have nothing to show are left out of it; those of a name alone
+        are in the first.
         """
         widths = self.widths
         start, title = 1, self.title
@@ -46,8 +47,9 @@ class PlainTable:
             start, title = max(stop, start + 1), ""
 
     def _piece(self, title: str, start: int, stop: int) -> PlainTable:
-        rows = ((row[0], *row[start:stop]) for row in self.rows)
-        shown = tuple(row for row in rows if any(row[1:]) or stop <= start)
+        rows = [(row[0], *row[start:stop]) for row in self.rows]
+        bare = [start == 1 and not any(row[1:]) for row in self.rows]
+        shown = tuple(row for row, alone in zip(rows, bare, strict=True) if any(row[1:]) or alone)
         return PlainTable(title, (self.header[0], *self.header[start:stop]), shown)
 
 
@@ -67,6 +69,11 @@ def short_names(columns: Sequence[str]) -> list[str]:
     names = [" ".join(name.split()) for name in columns]
     half = LONGEST_NAME // 2
     return [n if len(n) <= LONGEST_NAME else f"{n[: half - 1]}…{n[-half:]}" for n in names]
+
+
+def percent(share: float) -> str:
+    """A share with one decimal; what is not nothing does not look like it."""
+    return "<0.1%" if 0.0 < share < 0.0005 else f"{share:.1%}"
 
 
 # Rendered as text

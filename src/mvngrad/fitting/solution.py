@@ -9,6 +9,7 @@ import numpy as np
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Trace
+from mvngrad.fitting.curvature import NOISE
 from mvngrad.fitting.prepare import compose
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.objective import Objective, Point
@@ -41,6 +42,9 @@ def reported(
 ) -> Solution:
     """The best point a monitor saw, for the structure as the caller named it."""
     objective = monitor.objective
+    # With holes J lies above its summit by the complete-data measure over the smallest curvature;
+    # along what the data do not tell it is flat, and no higher.
+    share = min(curvature, 1.0) if curvature > NOISE else 1.0
     beta, theta = objective.split(best.params)
     frame = objective.data.frame
     if objective.structure is structure:
@@ -54,7 +58,7 @@ def reported(
         factor=factor,
         params=params,
         status=status,
-        optimality=objective.optimality(best) / (min(curvature, 1.0) if curvature > 0.0 else 1.0),
+        optimality=objective.optimality(best) / share,
         curvature=curvature,
         trace=Trace(tuple(monitor.steps)),
         n_eval=monitor.n_eval,

@@ -11,7 +11,15 @@ import numpy as np
 from mvngrad.core.roots import correlation_condition
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
-from mvngrad.fitting.plaintext import Facts, PlainTable, Summary, as_text, short_names
+from mvngrad.fitting.plaintext import (
+    Facts,
+    PlainTable,
+    Summary,
+    as_text,
+    percent,
+    short_names,
+)
+from mvngrad.fitting.requirements import counted
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
 
@@ -87,11 +95,10 @@ def _facts(fit: Fit, source: str | None) -> Facts:
 
 def _with_holes(fit: Fit, found: Holes) -> tuple[Facts, Facts]:
     """What is missing, and what the summit is worth: with holes there may be several."""
-    patterns = f"{found.patterns} pattern{'s' * (found.patterns > 1)}"
-    missing = ("Missing", f"{found.cells} values ({found.share:.1%}) in {patterns}")
-    kind = "local, certified" if fit.converged else "none found"
-    starts = f"best of {fit.n_starts} start{'s' * (fit.n_starts > 1)}"
-    return (missing,), (("Maximum", f"{kind}; {starts}"),)
+    missing = f"{percent(found.share)}, {counted(found.patterns, 'pattern')}"
+    kind = "local, certified" if fit.converged else "not certified"
+    several = f"best of {fit.n_starts} starts, {kind.removeprefix('local, ')}"
+    return (("Missing", missing),), (("Maximum", several if fit.n_starts > 1 else kind),)
 
 
 def _rows(fit: Fit) -> str:
@@ -157,8 +164,9 @@ def _notes(fit: Fit) -> tuple[str, ...]:
 
 
 def _empty_rows(count: int) -> tuple[str, ...]:
-    rows = "1 row has" if count == 1 else f"{count} rows have"
-    return (f"{rows} nothing observed, and no part in the fit.",) if count else ()
+    have = "has" if count == 1 else "have"
+    said = f"{counted(count, 'row')} {have} nothing observed, and no part in the fit."
+    return (said,) if count else ()
 
 
 # As dataframes

@@ -64,9 +64,10 @@ def _cholesky(A: Floats, k: int) -> float:
             pivot -= A[j, i] * A[j, i]
         root = np.sqrt(pivot)
         A[j, j] = root
-        product *= pivot
-        if not 1e-100 < product < 1e100:  # one logarithm for many pivots, while it holds
-            logarithm += np.log(product / pivot) + np.log(pivot)
+        if 1e-100 < product * pivot < 1e100:  # one logarithm for many pivots, while it holds
+            product *= pivot
+        else:
+            logarithm += np.log(product) + np.log(pivot)
             product = 1.0
         for r in range(j + 1, k):
             s = A[r, j]

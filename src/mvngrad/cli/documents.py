@@ -1,0 +1,110 @@
+"""What ``--json`` prints: documents of plain values, whose keys stay what they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mvngrad.cli.inspection import Inspection
+    from mvngrad.core.ops import Array
+    from mvngrad.fitting.result import Fit
+
+PER_COLUMN = ("observed", "missing", "mean", "sd", "min", "max")
+MOST_PATTERNS = 1000  # most frequent first; ``missing.patterns`` counts them all
+
+
+def of_fit(fit: Fit) -> dict[str, Any]:
+    """Everything a program may ask of the fit."""
+    columns = fit.columns
+    return {
+        "version": fit.version,
+        "status": fit.status.name.lower(),
+        "converged": fit.converged,
+        "message": fit.message,
+        "method": fit.method,
+        "loglik": number(fit.loglik),
+        "aic": number(fit.aic),
+        "bic": number(fit.bic),
+        "n_obs": fit.n_obs,
+        "n_empty": fit.n_empty,
+        "weight": number(fit.weight),
+        "n_params": fit.n_params,
+        "n_iter": fit.n_iter,
+        "n_eval": fit.n_eval,
+        "n_starts": fit.n_starts,
+        "optimality": number(fit.optimality),
+        "curvature": number(fit.curvature),
+        "seconds": number(fit.seconds),
+        "columns": list(columns),
+        "mean": _named(columns, fit.mean),
+        "covariance": _square(columns, fit.covariance),
+        "factor": [[number(x) for x in row] for row in fit.factor.tolist()],
+        "missing": _missing(fit),
+        "not_identified": [list(pair) for pair in fit.not_identified],
+        "warnings": list(fit.warnings),
+    }
+
+
+def of_inspection(found: Inspection) -> dict[str, Any]:
+    """Everything a program may ask of the data."""
+    from mvngrad._version import __version__
+
+    report, columns = found.report, found.columns
+    return {
+        "version": __version__,
+        "n_rows": found.n_rows,
+        "n_obs": report.n_obs,
+        "n_empty": report.n_empty,
+        "columns": {
+            name: dict(
+                zip(("observed", "missing", "mean", "sd", "min", "max"), values, strict=True)
+            )
+            for name, values in zip(columns, _per_column(found), strict=True)
+        },
+        "left_out": {"words": list(found.words), "nothing": list(found.nothing)},
+        "missing": {
+            "cells": found.cells,
+            "share": found.share,
+            "patterns": len(report.rows),
+            "complete_rows": report.n_complete,
+        },
+        "patterns": [
+            {"rows": pattern.rows, "missing": list(pattern.missing)}
+            for pattern in report.patterns[:MOST_PATTERNS]
+        ],
+        "coverage": _square(columns, report.coverage),
+        "never_together": [list(pair) for pair in report.never_together],
+        "mcar": found.mcar and {k: number(v) for k, v in found.mcar._asdict().items()},
+        "mcar_reason": found.no_mcar,
+        "obstacles": list(found.obstacles),
+        "warnings": list(found.warnings),
+    }
+
+
+def _per_column(found: Inspection) -> list[tuple[Any, ...]]:
+    counts = found.report.counts.tolist()
+    values = (found.mean, found.deviation, found.least, found.most)
+    numbers = zip(*([number(x) for x in v.tolist()] for v in values), strict=True)
+    return [(n, found.n_rows - n, *row) for n, row in zip(counts, numbers, strict=True)]
+
+
+def _missing(fit: Fit) -> dict[str, Any] | None:
+    from mvngrad.fitting.summary import holes
+
+    found = holes(fit)
+    return None if found is None else dict(found._asdict())
+
+
+def _square(columns: Sequence[str], values: Array) -> dict[str, dict[str, float | None]]:
+    return {name: _named(columns, row) for name, row in zip(columns, values, strict=True)}
+
+
+def _named(columns: Sequence[str], values: Array) -> dict[str, float | None]:
+    return {name: number(x) for name, x in zip(columns, values.tolist(), strict=True)}
+
+
+def number(x: float) -> float | None:
+    """A number that JSON can write, or null; whole numbers stay whole."""
+    return x if math.isfinite(x) else None
