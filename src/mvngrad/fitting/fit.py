@@ -156,7 +156,7 @@ def fit(
         curvature=solution.curvature,
         trace=solution.trace,
         n_eval=solution.n_eval,
-        method=run.method,
+        method="closed-form" if solution.closed else run.method,
         n_starts=solution.n_starts,
         not_identified=together,
         pattern_means=_pattern_means(data, sample),

@@ -82,7 +82,7 @@ def _from(
     columns: Sequence[str],
 ) -> Solution:
     """The local maximum that a start leads to, in frames that follow the estimate."""
-    objective, params = begin(patterns, structure, mean, start)
+    objective, params, closed = begin(patterns, structure, mean, start)
     monitor = Monitor(
         objective, tol=run.tol * TIGHTER, max_iter=run.max_iter, callback=run.callback
     )
@@ -99,7 +99,8 @@ def _from(
     assert monitor.best is not None
     if status is not Status.CONVERGED:
         require_bounded(monitor.best.covariance, monitor.objective, columns, SUSPECT)
-    return _at_rounding(reported(monitor, monitor.best, structure, mean, status, curvature))
+    solution = reported(monitor, monitor.best, structure, mean, status, curvature)
+    return _at_rounding(replace(solution, closed=closed and len(monitor.steps) == 1))
 
 
 def _named(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mvngrad.core.frame import AffineFrame, power_of_two
@@ -37,23 +39,35 @@ def _initial(objective: Objective, patterns: Patterns, start: Start) -> Array:
     return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
 
 
-def begin(
-    patterns: Patterns, structure: Structure, mean: Mean, start: Start
-) -> tuple[Objective, Array]:
-    """The objective and its start, in the frame where S ≈ I after a few EM steps."""
+class Beginning(NamedTuple):
+    """An objective, where iterations begin, and whether that is the summit in closed form."""
+
+    objective: Objective
+    params: Array
+    closed: bool = False
+
+
+def begin(patterns: Patterns, structure: Structure, mean: Mean, start: Start) -> Beginning:
+    """At the closed form of monotone holes; else where a few EM steps lead, in a frame there."""
     plain = _plain(patterns, structure)
     objective = Objective(plain, structure, mean.in_frame(plain.frame))
     params = _initial(objective, patterns, start)
     if not moves_freely(structure):
-        return objective, params
+        return Beginning(objective, params)
     closed = monotone_estimate(patterns) if _is_plain(structure, mean, start) else None
-    if closed is not None:
-        frame = plain.inner
-        factor = lower_root(frame.whiten(closed[1]))
-        beta = objective.mean.start(frame.whiten(closed[0] - frame.origin))
-        point = objective.at(np.concatenate([beta, structure.start_at(factor)]))
-        return framed_at(objective, point, structure, mean)
-    return framed_at(objective, objective.at(_warmed(objective, params)), structure, mean)
+    at = _warmed(objective, params) if closed is None else _params_of(objective, *closed)
+    point = objective.at(at)
+    return Beginning(*framed_at(objective, point, structure, mean), closed is not None)
+
+
+def _params_of(objective: Objective, mu: Array, Lambda: Array) -> Array:
+    """(β, θ) of μ and Λ in the frame of the patterns."""
+    data = objective.data
+    assert isinstance(data, Observed)
+    beta = objective.mean.start(data.inner.whiten(mu - data.inner.origin))
+    return np.concatenate(
+        [beta, objective.structure.start_at(lower_root(data.inner.whiten(Lambda)))]
+    )
 
 
 def _warmed(objective: Objective, params: Array) -> Array:

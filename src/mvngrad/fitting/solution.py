@@ -30,6 +30,7 @@ class Solution:
     trace: Trace
     n_eval: int
     n_starts: int = 1
+    closed: bool = False
 
 
 def reported(
