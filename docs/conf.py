@@ -82,6 +82,14 @@ def _is_equation(paragraph):
     )
 
 
+def _escape_bars(lines):
+    """|x| is an absolute value, and not a substitution; code and equations stay as they are."""
+    return [
+        line if line.startswith((" ", ">>>", "...")) or "``" in line else line.replace("|", "\\|")
+        for line in lines
+    ]
+
+
 def _set_off_equations(lines):
     """A paragraph that aligns equations with spaces becomes a literal block."""
     out, paragraph = [], []
@@ -97,7 +105,7 @@ def _set_off_equations(lines):
 
 
 def _readable(_app, what, _name, _obj, _options, lines):
-    lines[:] = _unfold_fields(_set_off_equations(lines))
+    lines[:] = _unfold_fields(_escape_bars(_set_off_equations(lines)))
     if what == "property":
         lines[:0] = ["..", ""]  # or napoleon takes what stands before a colon for a type
 

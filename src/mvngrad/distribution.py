@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.checks import as_factor, as_vector, require_no_infinity
+from mvngrad.core.checks import as_factor, as_generator, as_vector, require_no_infinity
 from mvngrad.core.conditional import (
     Given,
     as_draws,
@@ -126,7 +126,7 @@ class MultivariateNormal:
         """
         rows, single = as_points(x, len(self.mean))
         square, logdet, count = distances(rows, self.mean, self.root)
-        value = -0.5 * (count * LOG_2PI + logdet + square)
+        value = 0.0 - 0.5 * (count * LOG_2PI + logdet + square)  # 0, not −0, of a row with nothing
         return value[0] if single else value
 
     def entropy(self) -> float:
@@ -162,7 +162,7 @@ class MultivariateNormal:
 
     def rvs(self, size: int = 1, *, rng: Any = None) -> Array:
         """Draws μ + Lz, z standard normal: (size, d). ``rng``: a seed or numpy Generator."""
-        z = np.random.default_rng(rng).standard_normal((size, len(self.mean)))
+        z = as_generator(rng).standard_normal((size, len(self.mean)))
         return self.mean + z @ self.root.T
 
     def marginal(self, idx: Any) -> MultivariateNormal:
@@ -265,7 +265,7 @@ class MultivariateNormal:
         if draws is None:
             out = filled(rows, self.mean, self.root)
         else:
-            rng = np.random.default_rng(rng)
+            rng = as_generator(rng)
             out = filled_at_random(rows, self.mean, self.root, as_draws(draws), rng)
         return out[..., 0, :] if single else out
 

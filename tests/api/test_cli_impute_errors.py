@@ -33,7 +33,7 @@ BAD = {
     "infinity": ("a,b\n1,NA\ninf,4\n", 1, "infinite"),
     "duplicate": ("a,a\n1,NA\n2,3\n", 1, "occurs twice"),
     "ragged": ("a,b\n1,NA\n2\n", 1, "line 3"),
-    "unbounded": ("a,b\n1,1\n2,2\n3,3\nNA,4\n9,NA\n", 4, "without bound"),
+    "unbounded": ("a,b\n1,1\n2,2\n3,3\nNA,4\n9,NA\n", 4, "no maximum"),
 }
 
 

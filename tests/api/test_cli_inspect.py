@@ -91,7 +91,7 @@ OBSTACLES = {
     "fewer rows than columns": ("a,b,c\n1,2,3\n4,5,NA\n7,1,2\n", "3 rows cannot determine"),
     "constant": ("a,b\n1,2\n3,2\n5,2\nNA,2\n", "b does not vary"),
     "collinear": ("a,b,c\n1,2,3\n2,5,7\n4,1,5\n8,3,11\n3,3,6\n", "linear combination"),
-    "collinear where observed": ("a,b\n1,1\n2,2\n3,3\nNA,4\n9,NA\n", "without bound"),
+    "collinear where observed": ("a,b\n1,1\n2,2\n3,3\nNA,4\n9,NA\n", "no maximum"),
 }
 
 

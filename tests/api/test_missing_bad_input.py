@@ -98,39 +98,6 @@ FEW = np.array([[-3.0, NAN, 3.0], [-2.5, -0.5, -1.0], [-6.5, -2.5, NAN]])
 NOTHING = r"no row has a positive weight and an observed value"
 
 # Tests, and cases by name, that are known to fail: none of them should stay.
-OPEN = {
-    "three rows, newton": "a bare LinAlgError from the curvature near a singular covariance",
-    "test_pairs_that_contradict_each_other_are_no_quiet_success": "S singular, and no word of it",
-    "test_saddles_are_left_at_any_tolerance": "stalled at rounding passes for certified",
-    "tol beyond rounding": "no curvature where the fit ends at rounding",
-    "full-2": "optimality is divided by a curvature that is rounding",
-    "full-3": "optimality is divided by a curvature that is rounding",
-    "Factor-2": "optimality is divided by a curvature that is rounding",
-    "Factor-3": "optimality is divided by a curvature that is rounding",
-    "diagonal": "warns of covariances that the structure has not",
-    "spherical": "warns of covariances that the structure has not",
-    "known mean, diagonal, one value": "the known mean is not asked for what varies",
-    "constant, known mean elsewhere": "the known mean is not asked for what varies",
-    "weights 1e-300": "a bare ZeroDivisionError",
-    "weights 1e300": "a bare OverflowError",
-    "start 1e200": "overflow at the start",
-    "start 1e-200": "a bare LinAlgError at the start",
-    "rng": "a bare TypeError from NumPy",
-    "rng negative": "a bare ValueError from NumPy",
-    "impute rng": "a bare TypeError from NumPy",
-    "nll overflow": "inf and a RuntimeWarning",
-    "gradient overflow": "NaN and a RuntimeWarning",
-}
-
-
-@pytest.fixture(autouse=True)
-def _open(request: pytest.FixtureRequest) -> None:
-    test, _, case = request.node.name.removesuffix("]").partition("[")
-    reason = OPEN.get(case) or OPEN.get(test)
-    if reason:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
-
-
 # name: (data, options of fit, error, what its message must say)
 BAD: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     # Nothing, or too little, observed

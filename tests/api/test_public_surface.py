@@ -114,8 +114,8 @@ def test_members_of_a_distribution():
 
 
 def test_signatures_of_imputation():
-    assert parameters(mg.Fit.impute) == ["self", "X", "draws", "proper", "rng"]
-    assert keyword_only(mg.Fit.impute) == ["draws", "proper", "rng"]
+    assert parameters(mg.Fit.impute) == ["self", "X", "draws", "proper", "weights", "rng"]
+    assert keyword_only(mg.Fit.impute) == ["draws", "proper", "weights", "rng"]
     assert parameters(mg.MultivariateNormal.impute) == ["self", "X", "draws", "rng"]
     assert parameters(mg.MultivariateNormal.conditional) == ["self", "x"]
     assert parameters(mg.pool) == ["estimates", "variances", "df_complete"]

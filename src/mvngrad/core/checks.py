@@ -99,6 +99,14 @@ def as_factor(value: Any, d: int, *, name: str = "factor") -> Array:
     return factor
 
 
+def as_generator(rng: Any) -> np.random.Generator:
+    """A random generator from None, a seed, or a generator as it is."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"rng must be a seed or a numpy Generator; got {rng!r:.60}.") from error
+
+
 def as_number(value: Any, name: str) -> float:
     """One real number."""
     array = as_floats(value, name)

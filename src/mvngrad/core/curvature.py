@@ -19,9 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mvngrad.core.expected import BLOCK, KERNEL_WORK, SHARED, block_of, chunks, each, work_of
-from mvngrad.core.ops import Array, solve_lower
+from mvngrad.core.marginal import Marginal
+from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads, map_reduce
+
+MOST_PLAIN = 1e5  # cond(L) beyond which S and S⁻¹ have too few digits to tell a direction
 
 
 class Change(NamedTuple):
@@ -44,6 +47,8 @@ def curvature_product(
 
 
 def _sums(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+    if condition_estimate(L) > MOST_PLAIN:
+        return marginal_change(data, mu, L, delta, E)
     if work_of(data) < KERNEL_WORK or (kernel := _kernel()) is None:
         return plain_change(data, mu, L, delta, E)
     at = kernel.Tangent.of(mu, L, solve_lower(L, np.eye(data.d)), delta, E)
@@ -61,8 +66,21 @@ def _kernel() -> Any:
     return curvature
 
 
+def marginal_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+    """The sums as they stand above, with Π = QQᵀ, L_oᵀ = QR: the specification."""
+    change = Change(np.zeros(data.d), np.zeros_like(E), np.zeros_like(E))
+    for n, (observed, kept) in zip(data.pattern_weights, data.each, strict=True):
+        marginal = Marginal.of(L, observed)
+        y = kept.z[:, observed] - np.multiply.outer(kept.anchored, mu[observed])
+        z = marginal.whiten(np.ascontiguousarray(y.T)).T @ marginal.Q.T
+        Pi = marginal.Q @ marginal.Q.T
+        u = (z @ E + np.multiply.outer(kept.anchored, delta)) @ Pi * kept.weights[:, None]
+        change += Change(kept.anchored @ u, u.T @ z, n * Pi @ E @ Pi)
+    return change
+
+
 def plain_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
-    """The sums as they stand above, with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros."""
+    """The same with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros, many patterns at once."""
     rows = max(BLOCK // data.d**2, 1)
     blocks = (
         _plain_block(data, mu, L, delta, E, k, min(k + rows, len(data.counts)))

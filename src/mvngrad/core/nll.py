@@ -185,7 +185,10 @@ def _of_rows_with_holes(X: passes.Rows, weights: Any, mu: Array, root: Array) ->
         nothing = np.zeros_like(mu)
         J = evaluate_about(1.0, nothing, np.eye(len(mu)), inside)._replace(nll=0.0, weight=0.0)
     else:
-        J = evaluate_observed(data, np.zeros_like(mu), root / sizes[:, None])
+        with np.errstate(all="ignore"):
+            J = evaluate_observed(data, np.zeros_like(mu), root / sizes[:, None])
+        if not np.isfinite(J.nll):
+            raise passes.overflow(X[~np.isnan(X)])
     frame = AffineFrame(mu.copy(), root.copy())
     return J._replace(
         nll=J.nll + data.log_volume,

@@ -214,7 +214,12 @@ def _is_finite(part: Moments | Sums) -> bool:
 
 def _raise_not_finite(X: Rows, w: Array | None) -> None:
     require_finite_rows(X, w)
-    raise DataError(
+    raise overflow(X)
+
+
+def overflow(X: Rows) -> DataError:
+    """The error for values whose squares float64 cannot hold."""
+    return DataError(
         f"the spread of the data overflows: values reach {np.abs(X).max():.3g}. "
         "Rescale the columns, for example to units in which they are near 1."
     )

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvngrad.core.ops import Array
+from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.models.objective import Objective, Point
 
 WALL = 1e3
@@ -43,6 +44,14 @@ class Stop(Exception):  # noqa: N818 - not an error: the way out of any driver, 
     def __init__(self, status: Status) -> None:
         super().__init__(status.message)
         self.status = status
+
+
+def nothing_at_start() -> NotPositiveDefiniteError:
+    """The error for a start from which nothing can be evaluated."""
+    return NotPositiveDefiniteError(
+        "the likelihood has no finite value at the start: it is too far from the data, or "
+        "singular to rounding. Start from np.diag of standard deviations, or leave start out."
+    )
 
 
 class Step(NamedTuple):
@@ -94,6 +103,7 @@ class Monitor:
     max_iter : int
     callback : called with each Step; True stops the fit
     guard : called with each accepted Point; it may raise where no maximum can be ahead
+    rounding : of a Point, the optimality at which a stall is as good as convergence
     """
 
     objective: Objective
@@ -101,6 +111,7 @@ class Monitor:
     max_iter: int
     callback: Callable[[Step], object] | None = None
     guard: Callable[[Point], None] | None = None
+    rounding: Callable[[Point], float] | None = None
     n_eval: int = 0
     steps: list[Step] = field(default_factory=list)
     best: Point | None = None

@@ -138,7 +138,7 @@ def fit(
         solution = closed_form(sample, structure, mean, tol)
     else:
         solution = iterate(sample, structure, mean, at, run)
-    together = never_together(sample, names)
+    together = never_together(sample, names) if structure.saturated else ()
     said = _said(solution, together)
     return Fit(
         mean=solution.mean,
@@ -150,7 +150,7 @@ def fit(
         weight=sample.weight,
         n_obs=sample.n_obs,
         n_empty=sample.n_empty if isinstance(sample, Patterns) else 0,
-        n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0),
+        n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0) - len(together),
         status=solution.status,
         optimality=solution.optimality,
         curvature=solution.curvature,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Rows
-from mvngrad.errors import DataError
+from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status
 from mvngrad.inference.proper import impute_properly
 from mvngrad.io.data import as_table
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
 
 
-def impute(fit: Fit, X: Any, draws: int | None, *, proper: bool, rng: Any) -> Array:
+def impute(fit: Fit, X: Any, draws: int | None, *, proper: bool, weights: Any, rng: Any) -> Array:
     """``Fit.impute``."""
     rows = _rows_for(fit, X)
     if not proper:
@@ -26,7 +27,13 @@ def impute(fit: Fit, X: Any, draws: int | None, *, proper: bool, rng: Any) -> Ar
         raise DataError(
             "proper=True draws the parameters anew for every data set: say how many, draws=20."
         )
-    return impute_properly(rows, draws, rng, partial(_refitted, fit))
+    try:
+        return impute_properly(rows, draws, rng, partial(_refitted, fit), weights=weights)
+    except NotPositiveDefiniteError as error:
+        raise DataError(
+            f"proper=True refits the model to bootstrap samples of the {len(rows)} rows given, and "
+            f"they are too few for it ({error}). Give the data of the fit, or leave proper out."
+        ) from error
 
 
 def _rows_for(fit: Fit, X: Any) -> Rows:
@@ -40,9 +47,11 @@ def _refitted(fit: Fit, rows: Rows, weights: Array) -> MultivariateNormal:
     """The same model, fitted to other rows, from where the fit is."""
     from mvngrad.fitting.fit import fit as fit_to
 
-    mean_is_free = fit.n_params == fit.structure.n_params + len(fit.columns)
-    mean = "free" if mean_is_free else fit.mean
-    again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
+    free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
+    mean = "free" if free else fit.mean
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say was said of the fit itself
+        again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
     if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
         raise KeyboardInterrupt
     return again.distribution

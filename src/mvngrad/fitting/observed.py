@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-
+from mvngrad.core.checks import as_generator
 from mvngrad.core.ops import condition_estimate
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.roots import correlation_condition
 from mvngrad.core.threads import calm_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status
+from mvngrad.fitting.curvature import NOISE
+from mvngrad.fitting.identified import never_together
 from mvngrad.fitting.placing import begin, framed_at, moves_freely, random_start
 from mvngrad.fitting.requirements import EPS
 from mvngrad.fitting.solution import Solution, reported
 from mvngrad.fitting.solve import Run, to_summit
 from mvngrad.fitting.start import Start
-from mvngrad.fitting.unbounded import HOPELESS, SUSPECT, require_bounded, unbounded_at
+from mvngrad.fitting.unbounded import FLAT, HOPELESS, SUSPECT, require_bounded, unbounded_at
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
@@ -46,7 +48,7 @@ def iterate_observed(
 
     A start that runs into an unbounded likelihood counts only if all do.
     """
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     found, failure = [], None
     with calm_blas(patterns.d):
         for k in range(n_starts):
@@ -84,7 +86,11 @@ def _from(
     """The local maximum that a start leads to, in frames that follow the estimate."""
     objective, params, closed = begin(patterns, structure, mean, start)
     monitor = Monitor(
-        objective, tol=run.tol * TIGHTER, max_iter=run.max_iter, callback=run.callback
+        objective,
+        tol=run.tol * TIGHTER,
+        max_iter=run.max_iter,
+        callback=run.callback,
+        rounding=partial(_rounding, objective),
     )
     while True:
         monitor.guard = _Guard(monitor.objective, structure, columns)
@@ -94,13 +100,16 @@ def _from(
         except _Far as far:
             objective, params = framed_at(monitor.objective, far.point, structure, mean)
             monitor.move_to(objective)
+            monitor.rounding = partial(_rounding, objective)
         except NotPositiveDefiniteError as error:
             raise _named(error, monitor, columns) from error
     assert monitor.best is not None
-    if status is not Status.CONVERGED:
-        require_bounded(monitor.best.covariance, monitor.objective, columns, SUSPECT)
+    flat = curvature <= NOISE and not never_together(patterns, columns)
+    if flat or status is not Status.CONVERGED:
+        floor = FLAT if flat else SUSPECT
+        require_bounded(monitor.best.covariance, monitor.objective, columns, floor)
     solution = reported(monitor, monitor.best, structure, mean, status, curvature)
-    return _at_rounding(replace(solution, closed=closed and len(monitor.steps) == 1))
+    return replace(solution, closed=closed and len(monitor.steps) == 1)
 
 
 def _named(
@@ -135,11 +144,8 @@ class _Guard:
             raise _Far(point)
 
 
-def _at_rounding(solution: Solution) -> Solution:
-    """Stalled where rounding hides anything better is as good as converged."""
-    if solution.status is not Status.STALLED:
-        return solution
-    d = len(solution.mean)
-    root = math.sqrt(correlation_condition(solution.factor))
-    floor = 0.5 * (30.0 * d * EPS * root) ** 2
-    return replace(solution, status=Status.CONVERGED) if solution.optimality <= floor else solution
+def _rounding(objective: Objective, point: Point) -> float:
+    """½(30 d ε √cond)²: what rounding makes of an optimality of zero."""
+    d = len(objective.data.center)
+    root = math.sqrt(correlation_condition(objective.data.frame.color(point.covariance.root(d))))
+    return 0.5 * (30.0 * d * EPS * root) ** 2

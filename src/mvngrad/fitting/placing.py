@@ -10,19 +10,29 @@ from mvngrad.core.frame import AffineFrame, power_of_two
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.fitting.convergence import nothing_at_start
 from mvngrad.fitting.monotone import monotone_estimate
-from mvngrad.fitting.start import Start
+from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.data import Observed
-from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.means import FixedMean, FreeMean, Mean
 from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
 
 WARM_UP = 2  # EM steps from standard deviations to the frame of a fit
 
 
-def _plain(patterns: Patterns, structure: Structure) -> Observed:
-    """Parameters in the frame of the columns' own means and scales, as the structure allows."""
+def _about(patterns: Patterns, mean: Mean) -> tuple[Array, Array]:
+    """Means and variances of the columns' own rows, about a known mean where it is known."""
     center, variances = patterns.available()
+    if not isinstance(mean, FixedMean):
+        return center, variances
+    known = patterns.frame.whiten(mean.value - patterns.frame.origin)
+    return known, variances + (center - known) ** 2
+
+
+def _plain(patterns: Patterns, structure: Structure, mean: Mean) -> Observed:
+    """Parameters in the frame of the columns' own means and scales, as the structure allows."""
+    center, variances = _about(patterns, mean)
     scales = power_of_two(np.sqrt(variances)) * patterns.frame.root
     if not structure.rescales:
         scales = np.ones_like(scales)
@@ -30,11 +40,10 @@ def _plain(patterns: Patterns, structure: Structure) -> Observed:
     return Observed(patterns, AffineFrame(center, outer.root / patterns.frame.root))
 
 
-def _initial(objective: Objective, patterns: Patterns, start: Start) -> Array:
+def _initial(objective: Objective, variances: Array, start: Start) -> Array:
     """β and θ of the start; by default of the columns' own means and standard deviations."""
     frame, structure = objective.data.frame, objective.structure
-    _, variances = patterns.available()
-    factor = start.factor_in(frame, variances * patterns.frame.root**2)
+    factor = start.factor_in(frame, variances)
     at = objective.data.center if start.mean is None else frame.whiten(start.mean - frame.origin)
     return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
 
@@ -49,15 +58,37 @@ class Beginning(NamedTuple):
 
 def begin(patterns: Patterns, structure: Structure, mean: Mean, start: Start) -> Beginning:
     """At the closed form of monotone holes; else where a few EM steps lead, in a frame there."""
-    plain = _plain(patterns, structure)
+    plain = _plain(patterns, structure, mean)
     objective = Objective(plain, structure, mean.in_frame(plain.frame))
-    params = _initial(objective, patterns, start)
+    params = _initial(objective, _about(patterns, mean)[1] * patterns.frame.root**2, start)
     if not moves_freely(structure):
         return Beginning(objective, params)
     closed = monotone_estimate(patterns) if _is_plain(structure, mean, start) else None
-    at = _warmed(objective, params) if closed is None else _params_of(objective, *closed)
-    point = objective.at(at)
+    if closed is not None:
+        point = _found(objective, _params_of(objective, *closed))
+    else:
+        point = _found(objective, params) or _found(objective, _rescaled(objective, params))
+    if point is None:
+        raise nothing_at_start()
     return Beginning(*framed_at(objective, point, structure, mean), closed is not None)
+
+
+def _found(objective: Objective, params: Array) -> Point | None:
+    """Where a few EM steps lead, if J has a value there."""
+    with np.errstate(all="ignore"):
+        try:
+            point = objective.at(_warmed(objective, params))
+        except np.linalg.LinAlgError:
+            return None
+    return point if np.isfinite(point.value) else None
+
+
+def _rescaled(objective: Objective, params: Array) -> Array:
+    """A start too large or small to be squared, brought to the size of the data."""
+    beta, theta = objective.split(params)
+    factor = objective.structure.factor(theta)
+    factor = scaled_to_unit_variance(factor / np.abs(factor).max(), np.eye(len(factor)))
+    return np.concatenate([beta, objective.structure.start_at(factor)])
 
 
 def _params_of(objective: Objective, mu: Array, Lambda: Array) -> Array:

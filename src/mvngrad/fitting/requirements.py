@@ -79,8 +79,9 @@ class Requirements:
                 f"{'it' if len(names) == 1 else 'them'}. Choose other columns (columns=…)."
             )
         frame, (center, variances) = patterns.frame, patterns.available()
-        size = np.sqrt(variances) * frame.root
-        self._require_deviations(size, frame.origin + frame.root * center, counts)
+        mean = frame.origin + frame.root * center
+        offset = (mean - self.mean.value) / frame.root if isinstance(self.mean, FixedMean) else 0.0
+        self._require_deviations(np.sqrt(variances + offset**2) * frame.root, mean, counts)
 
     def _require_deviations(self, size: Array, mean: Array, counts: npt.NDArray[Any]) -> None:
         constant = size <= 4.0 * EPS * np.abs(mean)

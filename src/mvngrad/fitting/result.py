@@ -159,7 +159,13 @@ class Fit:
         )
 
     def impute(
-        self, X: Any, *, draws: int | None = None, proper: bool = False, rng: Any = None
+        self,
+        X: Any,
+        *,
+        draws: int | None = None,
+        proper: bool = False,
+        weights: Any = None,
+        rng: Any = None,
     ) -> Array:
         """X (n, d) with its holes filled: by conditional means, or with ``draws=m`` m times drawn.
 
@@ -171,6 +177,7 @@ class Fit:
         draws : int, optional         how many data sets to draw: (draws, n, d)
         proper : bool                 draw μ and S too, each time by a refit to a bootstrap sample
                                       of X: what multiple imputation asks for (``mvngrad.pool``)
+        weights : (n,) array          frequencies of the rows, for the refits of ``proper``
         rng : seed or numpy Generator
 
         Examples
@@ -184,7 +191,7 @@ class Fit:
         """
         from mvngrad.fitting.imputation import impute
 
-        return impute(self, X, draws, proper=proper, rng=rng)
+        return impute(self, X, draws, proper=proper, weights=weights, rng=rng)
 
     @property
     def distribution(self) -> MultivariateNormal:

@@ -11,8 +11,7 @@ import numpy as np
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.threads import calm_blas
-from mvngrad.errors import NotPositiveDefiniteError
-from mvngrad.fitting.convergence import Monitor, Status, Step, Stop
+from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, nothing_at_start
 from mvngrad.fitting.curvature import NOISE, Curvature, smallest_curvature
 from mvngrad.fitting.methods import BY_GRADIENT, driver
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
@@ -118,14 +117,13 @@ def _driven(monitor: Monitor, method: str, params: Array) -> Status:
     else:
         raise AssertionError("a driver ends by raising Stop")
     if monitor.best is None:
-        raise NotPositiveDefiniteError(
-            "the likelihood has no finite value at the start: it is too far from the data, or "
-            "singular to rounding. Start from np.diag of standard deviations, or leave start out."
-        )
+        raise nothing_at_start()
     # The best point may come from a trial step, judged by no one yet.
-    optimal = monitor.objective.optimality(monitor.best) <= monitor.tol
-    unjudged = status in {Status.STALLED, Status.MAX_ITER} and optimal
-    return Status.CONVERGED if unjudged else status
+    optimality = monitor.objective.optimality(monitor.best)
+    rounding = 0.0 if monitor.rounding is None else monitor.rounding(monitor.best)
+    unjudged = status in {Status.STALLED, Status.MAX_ITER} and optimality <= monitor.tol
+    at_rounding = status is Status.STALLED and optimality <= rounding
+    return Status.CONVERGED if unjudged or at_rounding else status
 
 
 def _beyond(monitor: Monitor, curvature: Curvature) -> Array | None:

@@ -1,4 +1,4 @@
-"""Likelihoods without a maximum: S becomes singular, and J falls for ever. Told by name."""
+"""Likelihoods without a maximum: J falls as S becomes singular, for ever or to a limit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from mvngrad.models.objective import Objective
 
 # 1 − R² of a column given others at which the likelihood has no summit ahead; or none was found.
 HOPELESS, SUSPECT = 1e-14, 1e-11
+FLAT = 1e-6  # and where J is flat besides, for no reason that the holes give
 
 
 def require_bounded(
     S: Covariance, objective: Objective, columns: Sequence[str], floor: float
 ) -> None:
-    """Refuse to follow a likelihood that grows without bound as S becomes singular."""
+    """Refuse to follow a likelihood that keeps rising as S becomes singular."""
     L = objective.data.frame.color(S.root(len(columns)))
     L = L / np.sqrt((L**2).sum(axis=1))[:, None]
     if (np.diagonal(L) ** 2).min() <= floor:
@@ -39,10 +40,10 @@ def unbounded(correlation: Array, columns: Sequence[str]) -> NotPositiveDefinite
     shares = np.abs(vectors[:, 0])
     names = [columns[j] for j in np.argsort(-shares).tolist() if shares[j] > 0.1 * shares.max()]
     return NotPositiveDefiniteError(
-        f"the likelihood grows without bound as {listed(names)} become linearly dependent: where "
-        "they are observed together they are collinear, or there are too few such rows. Drop one "
-        "of them (columns=…), give more rows, or fit a smaller model such as "
-        "covariance='diagonal'.",
+        f"the likelihood has no maximum: it keeps rising as {listed(names)} become linearly "
+        "dependent. Where they are observed together they are collinear or contradict each other, "
+        "or there are too few such rows. Drop one of them (columns=…), give more rows, or fit a "
+        "smaller model such as covariance='diagonal'.",
         smallest_eigenvalue=float(values[0]),
         columns=names,
         rank=int(np.count_nonzero(values > SUSPECT)),

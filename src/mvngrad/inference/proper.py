@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.checks import as_rows, as_weights
+from mvngrad.core.checks import as_generator, as_rows, as_weights
 from mvngrad.core.conditional import as_draws
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError, NotPositiveDefiniteError
@@ -78,7 +78,7 @@ def impute_properly(
     >>> impute_properly(new, 3, 0, refit, rows=X).shape
     (3, 2)
     """
-    draws, rng = as_draws(draws), np.random.default_rng(rng)
+    draws, rng = as_draws(draws), as_generator(rng)
     models = draw_parameters(X if rows is None else rows, rng, refit, weights=weights)
     return np.stack([next(models).impute(X, draws=1, rng=rng)[0] for _ in range(draws)])
 

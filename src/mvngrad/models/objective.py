@@ -147,7 +147,7 @@ class Objective:
     def saturated_optimality(self, e: Evaluation) -> float:
         """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
         of_mean = 0.5 * float(e.residual @ e.residual) * self.mean_is_free
-        return of_mean + float((e.score.core**2).sum()) / self.data.weight**2
+        return of_mean + float(((e.score.core / self.data.weight) ** 2).sum())
 
     @property
     def mean_is_free(self) -> bool:
