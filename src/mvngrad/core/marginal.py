@@ -18,8 +18,9 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from mvngrad.core.kept import Kept
 from mvngrad.core.ops import Array, solve_lower, with_positive_diagonal
-from mvngrad.core.patterns import Kept, Patterns
+from mvngrad.core.patterns import Patterns
 from mvngrad.core.sorting import Mask
 
 

@@ -17,15 +17,16 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.checks import as_rows, as_weights, require_no_infinity
 from mvngrad.core.frame import AffineFrame, power_of_two
+from mvngrad.core.kept import Kept, same_moments
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, partial_cholesky
+from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Mask, distinct_in_order
 from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
@@ -33,17 +34,8 @@ from mvngrad.errors import DataError
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
 FRAME_ROWS = 255  # odd: a median is then one of the values
 MANY = 64  # rows of a pattern that are worth replacing
-SAFE_PIVOT = 1e-3  # 1 − R² from which a root by Cholesky keeps its digits
 
 Rows = npt.NDArray[Any]
-
-
-class Kept(NamedTuple):
-    """Rows z (r, d), 0 where missing; their weights (r,); 1 where μ is taken from them, else 0."""
-
-    z: Array
-    weights: Array
-    anchored: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,34 +284,9 @@ def _merged(
     for k in many:
         begin, end, size = starts[k], starts[k + 1], widths[k] + 1
         rows = Kept(*(part[begin:end] for part in kept))
-        for part, new in zip(kept, _same_moments(rows, observed[k]), strict=True):
+        for part, new in zip(kept, same_moments(rows, observed[k]), strict=True):
             part[begin : begin + size] = new
         stay[begin + size : end], sizes[k] = False, size
     return Patterns(
         frame, observed, counts, _starts(sizes), Kept(*(p[stay] for p in kept)), n_empty
     )
-
-
-def _same_moments(rows: Kept, observed: Mask) -> Kept:
-    """The mean row and the rows of R: the same weight, mean and scatter."""
-    z, w, a = rows.z[:, observed], rows.weights, rows.anchored
-    n = float(a @ w)
-    c = (a * w) @ z / n
-    z -= np.multiply.outer(a, c)
-    z *= np.sqrt(w)[:, None]
-    out = np.zeros((1 + len(c), len(observed)))
-    out[0, observed] = c
-    out[1:, observed] = _root(z)
-    weights = np.ones(len(out))
-    weights[0] = n
-    return Kept(out, weights, np.eye(1, len(out))[0])
-
-
-def _root(z: Array) -> Array:
-    """R with RᵀR = zᵀz, from the product where that keeps the digits, else by QR."""
-    C = z.T @ z
-    scales = np.sqrt(np.where(np.diagonal(C) > 0.0, np.diagonal(C), 1.0))
-    L, pivots = partial_cholesky(C / np.multiply.outer(scales, scales))
-    if pivots.min() > SAFE_PIVOT:
-        return L.T * scales
-    return np.asarray(np.linalg.qr(z, mode="r"))

@@ -1,0 +1,45 @@
+"""Rows that are kept of a pattern of holes: as they came, or fewer that say the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mvngrad.core.ops import Array, partial_cholesky
+from mvngrad.core.sorting import Mask
+
+SAFE_PIVOT = 1e-3  # 1 − R² from which a root by Cholesky keeps its digits
+
+
+class Kept(NamedTuple):
+    """Rows z (r, d), 0 where missing; their weights (r,); 1 where μ is taken from them, else 0."""
+
+    z: Array
+    weights: Array
+    anchored: Array
+
+
+def same_moments(rows: Kept, observed: Mask) -> Kept:
+    """The mean row and the rows of R: the same weight, mean and scatter."""
+    z, w, a = rows.z[:, observed], rows.weights, rows.anchored
+    n = float(a @ w)
+    c = (a * w) @ z / n
+    z -= np.multiply.outer(a, c)
+    z *= np.sqrt(w)[:, None]
+    out = np.zeros((1 + len(c), len(observed)))
+    out[0, observed] = c
+    out[1:, observed] = _root(z)
+    weights = np.ones(len(out))
+    weights[0] = n
+    return Kept(out, weights, np.eye(1, len(out))[0])
+
+
+def _root(z: Array) -> Array:
+    """R with RᵀR = zᵀz, from the product where that keeps the digits, else by QR."""
+    C = z.T @ z
+    scales = np.sqrt(np.where(np.diagonal(C) > 0.0, np.diagonal(C), 1.0))
+    L, pivots = partial_cholesky(C / np.multiply.outer(scales, scales))
+    if pivots.min() > SAFE_PIVOT:
+        return L.T * scales
+    return np.asarray(np.linalg.qr(z, mode="r"))
