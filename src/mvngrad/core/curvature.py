@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mvngrad.core.expected import BLOCK, KERNEL_WORK, SHARED, block_of, chunks, each, work_of
+from mvngrad.core.expected import KERNEL_WORK, SHARED, Block, blocks_of, chunks, summed, work_of
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
@@ -80,21 +80,15 @@ def marginal_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array)
 
 
 def plain_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
-    """The same with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros, many patterns at once."""
-    rows = max(BLOCK // data.d**2, 1)
-    blocks = (
-        _plain_block(data, mu, L, delta, E, k, min(k + rows, len(data.counts)))
-        for k in range(0, len(data.counts), rows)
-    )
-    return reduce(Change.__add__, blocks)
+    """The same with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros, from moments of many patterns."""
+    return reduce(Change.__add__, (_plain(b, mu, L, delta, E) for b in blocks_of(data, L)))
 
 
-def _plain_block(
-    data: Patterns, mu: Array, L: Array, delta: Array, E: Array, begin: int, end: int
-) -> Change:
-    z, w, a, ids, Omega, _ = block_of(data, L, begin, end)
-    Pi = L.T @ Omega @ L
-    whitened = each(Omega, ids, z - np.multiply.outer(a, mu)) @ L
-    u = each(Pi, ids, whitened @ E + np.multiply.outer(a, delta)) * w[:, None]
-    spread = np.tensordot(data.pattern_weights[begin:end], Pi @ E @ Pi, 1)
-    return Change(a @ u, u.T @ whitened, spread)
+def _plain(block: Block, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+    (n, c, C), Omega, _ = block
+    half = Omega @ L  # z = halfᵀ(x − μ)
+    Pi, second = L.T @ half, half.transpose(0, 2, 1) @ C @ half
+    z = np.matmul((c - mu)[:, None, :], half)[:, 0, :]
+    u = np.matmul(Pi, (z @ E + delta)[:, :, None])[:, :, 0] * n[:, None]
+    PiE = Pi @ E
+    return Change(u.sum(axis=0), summed(PiE, second) + u.T @ z, summed(PiE * n[:, None, None], Pi))

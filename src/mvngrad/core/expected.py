@@ -17,11 +17,13 @@ used while cond(L) is small. (Fisher 1925; Dempster, Laird & Rubin 1977; Little 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mvngrad.core.kept import PatternMoments
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.marginal import Sums, marginal_sums
 from mvngrad.core.operators import IdentityCovariance
@@ -31,7 +33,10 @@ from mvngrad.core.sorting import Mask
 from mvngrad.core.threads import default_threads, map_reduce
 
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)
-KERNEL_WORK = 3e5  # of an evaluation, from which the compiled loop pays: NumPy takes about 1 ms
+# Multiply-adds of an evaluation from which the compiled loops pay: NumPy takes 5 ms, a fit of some
+# twenty 0.1 s and more. Loading them takes half a second once in a process.
+KERNEL_WORK = 1e6
+ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
 CHUNK = 2**17  # numbers in the rows of a chunk: they stay in a second-level cache
 SHARED = 2  # chunks of work from which threads pay
@@ -52,7 +57,8 @@ def evaluate_observed(data: Patterns, mu: Array, L: Array) -> Evaluation:
 def expected_sums(data: Patterns, mu: Array, L: Array) -> Sums:
     """The sums by the way that is accurate enough for cond(L), compiled where that pays."""
     accurate = condition_estimate(L) > SAFE * data.d
-    if work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
+    work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
+    if work >= KERNEL_WORK and (kernel := _kernel()) is not None:
         return _kernel_sums(kernel, data, mu, L, accurate)
     return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L)
 
@@ -66,12 +72,13 @@ def work_of(data: Patterns) -> float:
 
 
 def plain_sums(data: Patterns, mu: Array, L: Array) -> Sums:
-    """The sums by Ω = S_oo⁻¹ widened with zeros: E z = LᵀΩ(x − μ), cov z = I − LᵀΩL."""
-    rows = max(BLOCK // data.d**2, 1)
-    ends = [*range(0, len(data.counts), rows), len(data.counts)]
-    blocks = [_plain_block(data, mu, L, *bounds) for bounds in itertools.pairwise(ends)]
-    Omega, total, scatter, logdet = reduce(_added, blocks)
-    return Sums(total, scatter, data.weight * np.eye(data.d) - L.T @ Omega @ L, logdet)
+    """The sums by Ω = S_oo⁻¹ widened with zeros, and moments n, c, C of every pattern.
+
+    v = Ω(c − μ):   Σ w E z = LᵀΣnv     Σ w (E z)(E z)ᵀ = LᵀΣ(ΩCΩ + nvvᵀ)L     cov z = I − LᵀΩL
+    """
+    Omega, total, scatter, logdet = reduce(_added, (_plain(b, mu) for b in blocks_of(data, L)))
+    spread = data.weight * np.eye(data.d) - L.T @ Omega @ L
+    return Sums(total @ L, L.T @ scatter @ L, spread, logdet)
 
 
 Parts = tuple[Array, Array, Array, float]
@@ -81,32 +88,36 @@ def _added(a: Parts, b: Parts) -> Parts:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
-def _plain_block(data: Patterns, mu: Array, L: Array, begin: int, end: int) -> Parts:
-    z, w, a, ids, Omega, logdets = block_of(data, L, begin, end)
-    n = data.pattern_weights[begin:end]
-    y = z - np.multiply.outer(a, mu)  # at holes Ω is zero, whatever y is there
-    expected = each(Omega, ids, y) @ L
-    weighted = expected * w[:, None]
-    return np.tensordot(n, Omega, 1), a @ weighted, expected.T @ weighted, float(n @ logdets)
+def _plain(block: Block, mu: Array) -> Parts:
+    (n, c, C), Omega, logdets = block
+    v = np.matmul(Omega, (c - mu)[:, :, None])[:, :, 0]  # at holes Ω is zero, whatever c is there
+    weighted = v * n[:, None]
+    scatter = summed(Omega @ C, Omega) + weighted.T @ v
+    return np.tensordot(n, Omega, 1), weighted.sum(axis=0), scatter, float(n @ logdets)
+
+
+def summed(A: Array, B: Array) -> Array:
+    """Σ_p A_p B_p of (p, d, d), as one product."""
+    return np.tensordot(A, B, axes=([0, 2], [0, 1]))
 
 
 class Block(NamedTuple):
-    """Kept rows of some patterns, the number of each row's pattern, Ω and log|S_oo| of each."""
+    """Moments of some patterns, their Ω and log|S_oo|."""
 
-    z: Array
-    weights: Array
-    anchored: Array
-    ids: Any
+    moments: PatternMoments
     Omega: Array
     logdets: Array
 
 
-def block_of(data: Patterns, L: Array, begin: int, end: int) -> Block:
-    """The patterns from … to …, with their precisions."""
-    starts = data.starts[begin : end + 1]
-    z, w, a = (part[starts[0] : starts[-1]] for part in data.kept)
-    ids = np.repeat(np.arange(end - begin), np.diff(starts))
-    return Block(z, w, a, ids, *precisions(L @ L.T, data.observed[begin:end]))
+def blocks_of(data: Patterns, L: Array) -> Iterator[Block]:
+    """All patterns, as many at a time as fit in cache."""
+    size, S = max(BLOCK // data.d**2, 1), L @ L.T
+    if len(data.counts) <= size:
+        yield Block(data.moments, *precisions(S, data.observed))
+        return
+    for begin in range(0, len(data.counts), size):
+        part = slice(begin, begin + size)
+        yield Block(data.moments_of(part), *precisions(S, data.observed[part]))
 
 
 def precisions(S: Array, observed: Mask) -> tuple[Array, Array]:
@@ -116,16 +127,6 @@ def precisions(S: Array, observed: Mask) -> tuple[Array, Array]:
     W = np.linalg.inv(np.linalg.cholesky(filled))
     Omega = np.matmul(W.transpose(0, 2, 1), W) * both
     return Omega, -2.0 * np.log(np.diagonal(W, axis1=1, axis2=2)).sum(axis=1)
-
-
-def each(Omega: Array, ids: Any, y: Array) -> Array:
-    """Ωy of every row, Ω that of its pattern."""
-    rows = max(BLOCK // y.shape[1] ** 2, 1)
-    parts = [
-        np.matmul(Omega[ids[i : i + rows]], y[i : i + rows, :, None])[:, :, 0]
-        for i in range(0, len(y), rows)
-    ]
-    return np.concatenate(parts)
 
 
 # Compiled

@@ -9,12 +9,15 @@ everything is O(1): accuracy goes with ε√cond(S) rather than ε·cond(S), and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from mvngrad.core.ops import Array, is_lower, solve_lower, solve_lower_transpose
 from mvngrad.errors import DataError
+
+MEDIAN_ROWS = 255  # odd: a median is then one of the values
 
 Equivariance = Literal["affine", "diagonal", "scalar"]
 
@@ -115,3 +118,17 @@ class AffineFrame:
         return self is other or (
             np.array_equal(self.origin, other.origin) and np.array_equal(self.root, other.root)
         )
+
+
+def median_frame(X: npt.NDArray[Any]) -> AffineFrame:
+    """Medians of some rows as origin, and powers of two near their largest distance from it.
+
+    Both follow a change of units exactly: a median is one of the values, a mean would be rounded.
+    """
+    some = np.asarray(X[:: max(-(-len(X) // MEDIAN_ROWS), 1)], dtype=np.float64)
+    some = np.where(np.isfinite(some), some, np.nan)
+    order = np.sort(some, axis=0)  # NaN last
+    middle = np.maximum(np.isfinite(some).sum(axis=0) - 1, 0) // 2
+    origin = np.nan_to_num(order[middle, np.arange(X.shape[1])])
+    distance = np.abs(np.nan_to_num(some - origin)).max(axis=0)
+    return AffineFrame(origin, power_of_two(distance))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mvngrad.core.ops import Array, partial_cholesky
 from mvngrad.core.sorting import Mask
@@ -18,6 +19,23 @@ class Kept(NamedTuple):
     z: Array
     weights: Array
     anchored: Array
+
+
+class PatternMoments(NamedTuple):
+    """Of some patterns: weights n (p,), means c (p, d), scatters C (p, d, d); 0 where missing."""
+
+    weights: Array
+    means: Array
+    scatters: Array
+
+
+def pattern_moments(kept: Kept, starts: npt.NDArray[np.int64]) -> PatternMoments:
+    """Moments of the patterns whose kept rows begin at ``starts``, the last entry being the end."""
+    z, w, a = kept
+    n = np.add.reduceat(a * w, starts[:-1])
+    c = np.add.reduceat((a * w)[:, None] * z, starts[:-1]) / n[:, None]
+    y = (z - a[:, None] * np.repeat(c, np.diff(starts), axis=0)) * np.sqrt(w)[:, None]
+    return PatternMoments(n, c, np.add.reduceat(y[:, :, None] * y[:, None, :], starts[:-1]))
 
 
 def same_moments(rows: Kept, observed: Mask) -> Kept:

@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.checks import as_rows, as_weights, require_no_infinity
-from mvngrad.core.frame import AffineFrame, power_of_two
-from mvngrad.core.kept import Kept, same_moments
+from mvngrad.core.frame import AffineFrame, median_frame
+from mvngrad.core.kept import Kept, PatternMoments, pattern_moments, same_moments
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Mask, distinct_in_order
@@ -32,7 +32,6 @@ from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
-FRAME_ROWS = 255  # odd: a median is then one of the values
 MANY = 64  # rows of a pattern that are worth replacing
 
 Rows = npt.NDArray[Any]
@@ -85,7 +84,7 @@ class Patterns:
             return _of_chunks(X, weights, frame, merged)
         X = as_rows(X)
         w = as_weights(weights, len(X))
-        frame = frame_of(X) if frame is None else frame
+        frame = median_frame(X) if frame is None else frame
         rows = max(CHUNK_ELEMENTS // X.shape[1], 1)
         bounds = itertools.pairwise([*range(0, len(X), rows), len(X)])
 
@@ -138,12 +137,24 @@ class Patterns:
         ):
             yield observed, Kept(*(part[begin:end] for part in self.kept))
 
+    @cached_property
+    def moments(self) -> PatternMoments:
+        """Moments of all patterns."""
+        return self.moments_of(slice(None))
+
+    def moments_of(self, part: slice) -> PatternMoments:
+        """Moments of some patterns, (p, d, d) of them."""
+        begin, end, _ = part.indices(len(self.counts))
+        starts = self.starts[begin : end + 1]
+        rows = slice(starts[0], starts[-1])
+        return pattern_moments(Kept(*(a[rows] for a in self.kept)), starts - starts[0])
+
     def means(self) -> Patterns:
         """One row for each pattern, the mean of its rows: what a report on holes needs."""
+        z, w, a = self.kept
         n = self.pattern_weights
-        z = np.add.reduceat((self.kept.weights * self.kept.anchored)[:, None] * self.kept.z,
-                            self.starts[:-1]) / n[:, None]  # fmt: skip
-        kept = Kept(z, n, np.ones(len(n)))
+        means = np.add.reduceat((w * a)[:, None] * z, self.starts[:-1]) / n[:, None]
+        kept = Kept(means, n, np.ones(len(n)))
         return replace(self, starts=np.arange(len(n) + 1), kept=kept)
 
     def available(self) -> tuple[Array, Array]:
@@ -195,20 +206,6 @@ def of_complete(moments: Moments) -> Patterns:
     kept = Kept(z, np.array([moments.weight]), np.ones(1))
     counts, starts = np.array([moments.n_obs]), np.array([0, 1])
     return Patterns(AffineFrame.identity(d), np.ones((1, d), bool), counts, starts, kept)
-
-
-def frame_of(X: Rows) -> AffineFrame:
-    """Medians of some rows as origin, and powers of two near their largest distance from it.
-
-    Both follow a change of units exactly: a median is one of the values, a mean would be rounded.
-    """
-    some = np.asarray(X[:: max(-(-len(X) // FRAME_ROWS), 1)], dtype=np.float64)
-    some = np.where(np.isfinite(some), some, np.nan)
-    order = np.sort(some, axis=0)  # NaN last
-    middle = np.maximum(np.isfinite(some).sum(axis=0) - 1, 0) // 2
-    origin = np.nan_to_num(order[middle, np.arange(X.shape[1])])
-    distance = np.abs(np.nan_to_num(some - origin)).max(axis=0)
-    return AffineFrame(origin, power_of_two(distance))
 
 
 def _of_chunks(

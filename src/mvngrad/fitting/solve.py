@@ -24,7 +24,7 @@ from mvngrad.models.objective import Objective
 from mvngrad.models.structure import Structure
 
 SADDLES = 8  # left at most
-POLISHED = 1e-8  # optimality from which Newton's method needs a step or two
+POLISHED = 1e-5  # optimality from which Newton's method needs a few steps
 SEEN_BY_VALUE = 1e-13
 HALVINGS = 24
 
