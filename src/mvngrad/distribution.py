@@ -23,7 +23,7 @@ from mvngrad.core.conditional import (
 )
 from mvngrad.core.frame import read_only
 from mvngrad.core.likelihood import LOG_2PI
-from mvngrad.core.ops import Array, log_diagonal, solve_lower
+from mvngrad.core.ops import Array, log_diagonal, solve_lower, with_positive_diagonal
 from mvngrad.core.roots import full_rank_root
 from mvngrad.errors import DataError
 
@@ -223,7 +223,8 @@ class MultivariateNormal:
         if np.isnan(row).all():
             return self
         given = Given.of(self.root, ~np.isnan(row[0]))
-        return MultivariateNormal(given.expected(row, self.mean)[0], given.conditional_root)
+        root = with_positive_diagonal(given.conditional_root)
+        return MultivariateNormal(given.expected(row, self.mean)[0], root)
 
     def impute(self, X: Any, *, draws: int | None = None, rng: Any = None) -> Array:
         """X with its holes filled: E[x_m | x_o] = μ_m + S_moS_oo⁻¹(x_o−μ_o), or draws of x_m | x_o.

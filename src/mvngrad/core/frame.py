@@ -127,6 +127,9 @@ def median_frame(X: npt.NDArray[Any]) -> AffineFrame:
     """
     some = np.asarray(X[:: max(-(-len(X) // MEDIAN_ROWS), 1)], dtype=np.float64)
     some = np.where(np.isfinite(some), some, np.nan)
+    for j in np.flatnonzero(~np.isfinite(some).any(axis=0)):  # rarely observed: its own first ones
+        own = X[np.isfinite(X[:, j]), j][: len(some)]
+        some[: len(own), j] = own
     order = np.sort(some, axis=0)  # NaN last
     middle = np.maximum(np.isfinite(some).sum(axis=0) - 1, 0) // 2
     origin = np.nan_to_num(order[middle, np.arange(X.shape[1])])

@@ -32,6 +32,7 @@ from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
+BLOCK_PATTERNS = 1024  # whose rows are centred at a time
 MANY = 64  # rows of a pattern that are worth replacing
 
 Rows = npt.NDArray[Any]
@@ -163,9 +164,15 @@ class Patterns:
         n = self.pattern_weights @ self.observed
         with np.errstate(invalid="ignore"):
             mean = (a * w) @ z / n
-            # The origin is a median: squares about it lose no digits worth having.
-            square = np.einsum("i,ij,ij->j", w, z, z) / n
-        return mean, np.maximum(square - mean**2, 0.0)
+            square = np.zeros(self.d)
+            for begin in range(0, len(self.counts), BLOCK_PATTERNS):
+                part = slice(begin, min(begin + BLOCK_PATTERNS, len(self.counts)))
+                rows = slice(self.starts[part.start], self.starts[part.stop])
+                sizes = np.diff(self.starts[part.start : part.stop + 1])
+                y = z[rows] - np.multiply.outer(a[rows], mean)
+                y[~np.repeat(self.observed[part], sizes, axis=0)] = 0.0
+                square += np.einsum("i,ij,ij->j", w[rows], y, y)
+            return mean, square / n
 
     def __add__(self, other: Patterns) -> Patterns:
         """Both sets of rows together, in this one's frame."""

@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 Limits: TypeAlias = list[tuple[Any, int]]  # of each BLAS: its controller, its number of threads
 
 _NOTHING: Final = object()
+_limit: Final[contextvars.ContextVar[int | None]] = contextvars.ContextVar("limit", default=None)
 CALM: Final = 512
 
 
@@ -27,7 +28,18 @@ def default_threads() -> int:
     Joblib, Dask and `threadpoolctl` all tell a worker its share through the BLAS limit, so a
     worker that was given one thread starts none of its own.
     """
-    return max(1, min(_usable_cores(), _pin.limit_outside()))
+    share = min(_usable_cores(), _pin.limit_outside())
+    return max(1, min(share, _limit.get() or share))
+
+
+@contextmanager
+def at_most(threads: int | None) -> Iterator[None]:
+    """No more threads than these by default, in this context; None leaves it as it is."""
+    token = _limit.set(threads or _limit.get())
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def map_reduce(

@@ -116,6 +116,7 @@ class Monitor:
     steps: list[Step] = field(default_factory=list)
     best: Point | None = None
     _latest: Point | None = None
+    _moved: bool = False
     _started: float = field(default_factory=time.perf_counter)
 
     def evaluate(self, params: Array) -> tuple[float, Array]:
@@ -157,19 +158,21 @@ class Monitor:
         optimality = self.objective.optimality(point)
         if self.best is None or point.value <= self.best.value or optimality <= self.tol:
             self.best = point
-        self._record(point, optimality, step)
-        if self.guard is not None:
-            self.guard(point)
+        moved, self._moved = self._moved, False  # seen from another frame, it is recorded already
+        if not moved:
+            self._record(point, optimality, step)
         if optimality <= self.tol:
             raise Stop(Status.CONVERGED)
-        if self.callback is not None and self.callback(self.steps[-1]) is True:
+        if not moved and self.callback is not None and self.callback(self.steps[-1]) is True:
             raise Stop(Status.CALLBACK)
         if len(self.steps) > self.max_iter:
             raise Stop(Status.MAX_ITER)
+        if self.guard is not None:
+            self.guard(point)
 
     def move_to(self, objective: Objective) -> None:
         """Go on with the same likelihood in another frame: the trace continues."""
-        self.objective, self.best, self._latest = objective, None, None
+        self.objective, self.best, self._latest, self._moved = objective, None, None, True
 
     def point(self, params: Array) -> Point:
         """The objective at these parameters, kept from the last evaluation where it can be."""

@@ -16,7 +16,8 @@ from mvngrad.models.objective import Objective, Point, solve_consistent
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
-MOST = 60
+MOST = 150
+VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 
 
@@ -35,7 +36,8 @@ def smallest_curvature(objective: Objective, point: Point) -> Curvature:
 
     Where data are complete and S⁻¹ ranges over a linear space J is convex in it and H = F at its
     one stationary point: the answer is 1. With holes 1 minus it is EM's rate of convergence, the
-    largest fraction of missing information. NaN where J has no curvature there.
+    largest fraction of missing information. Covariances of columns never observed together, along
+    which J is flat by the data's making, are left out. NaN where it cannot be told.
     """
     convex = isinstance(objective.data, Complete) and objective.structure.linear_precision
     if convex or not len(point.params):
@@ -55,7 +57,7 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
     def apply(v: Array) -> Array:
         return solve_consistent(metric, objective.hessian_product(point, v))[0]
 
-    value, v = lanczos(apply, metric, metric(np.ones_like(point.params)))
+    value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))))
     return Curvature(value, lambda t: point.params + t * v)
 
 
@@ -87,42 +89,55 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
         moved = objective.mean.start(mu + L @ delta) if free else beta
         return np.concatenate([moved, objective.structure.start_at(np.tril(S_root))])
 
-    size = d * free + len(lower[0])
-    value, v = lanczos(apply, lambda u: u, np.random.default_rng(0).standard_normal(size))
+    flat = (data.flat(e.covariance) / scale)[:, lower[0], lower[1]]
+    flat = np.linalg.qr(np.pad(flat, ((0, 0), (d * free, 0))).T)[0]
+
+    def off_flat(v: Array) -> Array:
+        return v - flat @ (flat.T @ v)
+
+    start = off_flat(_anywhere(d * free + len(lower[0])))
+    value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
     return Curvature(value, path)
 
 
+def _anywhere(size: int) -> Array:
+    """A direction with a share of every other: no symmetry of the problem hides one from it."""
+    return np.random.default_rng(0).standard_normal(size)
+
+
 def lanczos(
-    apply: Callable[[Array], Array], metric: Callable[[Array], Array], start: Array
+    apply: Callable[[Array], Array], metric: Callable[[Array], Array] | None, start: Array
 ) -> tuple[float, Array]:
-    """Smallest eigenvalue and eigenvector of an operator symmetric in a metric.
+    """Smallest eigenvalue and eigenvector of an operator symmetric in a metric; None for ⟨u, v⟩.
 
     With full reorthogonalisation, for some steps and then until the error bound |βs| of the
-    smallest Ritz value is a twentieth of it. (Parlett 1998, §13)
+    smallest Ritz value is a twentieth of it. NaN where not even its sign is certain after many.
+    (Parlett 1998, §13)
     """
     basis: list[Array] = []
-    images: list[Array] = []
+    images: list[Array] = basis if metric is None else []
     alphas: list[float] = []
     betas: list[float] = []
-    w = start
-    for _ in range(min(len(start), MOST)):
-        Mw = metric(w)
+    value, s, w = math.nan, np.zeros(0), start
+    for _ in range(min(len(start), MOST) + 1):
+        Mw = w if metric is None else metric(w)
         norm = math.sqrt(max(float(w @ Mw), 0.0))
         if basis:
             value, s = _smallest(alphas, betas)
-            settled = norm * abs(float(s[-1])) <= SETTLED * abs(value)
-            if norm <= 1e-10 or (len(basis) >= LEAST and settled):
-                break
+            bound = norm * abs(float(s[-1]))
+            settled = len(basis) >= LEAST and bound <= SETTLED * abs(value)
+            if norm <= VANISHED or settled:
+                return value, np.asarray(s @ np.array(basis))
             betas.append(norm)
         basis.append(w / norm)
-        images.append(Mw / norm)
+        if metric is not None:
+            images.append(Mw / norm)
         w = apply(basis[-1])
         alphas.append(float(w @ images[-1]))
         for _ in range(2):
             for u, Mu in zip(basis, images, strict=True):
                 w = w - float(w @ Mu) * u
-    value, s = _smallest(alphas, betas)
-    return value, np.asarray(s @ np.array(basis))
+    return (value if bound < abs(value) else math.nan), np.asarray(s @ np.array(basis[:-1]))
 
 
 def _smallest(alphas: list[float], betas: list[float]) -> tuple[float, Array]:

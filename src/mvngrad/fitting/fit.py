@@ -11,6 +11,7 @@ import numpy as np
 from mvngrad.core.moments import Moments
 from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.core.roots import correlation_condition
+from mvngrad.core.threads import at_most
 from mvngrad.errors import (
     ConvergenceWarning,
     DataError,
@@ -126,14 +127,17 @@ def fit(
     _require_options(tol, max_iter, threads, callback, n_starts)
     structure = _structure(covariance)
     require_method(method)
-    sample, mean, names = sample_of(data, structure, mean, weights, missing, columns, threads)
+    sample, mean, names, n_empty = sample_of(
+        data, structure, mean, weights, missing, columns, threads
+    )
     holes = isinstance(sample, Patterns)
     d, at = sample.d, Start.of(start, sample.d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
     run = Run(chosen(method, structure, holes=holes), tol, max_iter, callback)
     if isinstance(sample, Patterns):
-        solution = iterate_observed(sample, structure, mean, at, run, n_starts, rng, names)
+        with at_most(threads):
+            solution = iterate_observed(sample, structure, mean, at, run, n_starts, rng, names)
     elif run.method == "closed-form":
         solution = closed_form(sample, structure, mean, tol)
     else:
@@ -149,7 +153,7 @@ def fit(
         nll=solution.nll,
         weight=sample.weight,
         n_obs=sample.n_obs,
-        n_empty=sample.n_empty if isinstance(sample, Patterns) else 0,
+        n_empty=n_empty,
         n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0) - len(together),
         status=solution.status,
         optimality=solution.optimality,
@@ -205,7 +209,7 @@ def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
         said.append((text, ConvergenceWarning))
     if together:
         said.append((in_words(together), NotIdentifiedWarning))
-    elif 0.0 < solution.curvature < SLOW:
+    if 0.0 < solution.curvature < SLOW:
         text = (
             f"for some combination of means and covariances {1.0 - solution.curvature:.1%} of the "
             "information is missing: EM converges at that rate, and its estimate is uncertain"

@@ -54,4 +54,6 @@ def _refitted(fit: Fit, rows: Rows, weights: Array) -> MultivariateNormal:
         again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
     if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
         raise KeyboardInterrupt
+    if not again.converged:
+        raise DataError(f"a refit to a bootstrap sample has {again.message}.")
     return again.distribution

@@ -11,6 +11,8 @@ from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Stop
 from mvngrad.fitting.first_order import begin, evaluated, moved
 
+Product = Callable[[Array], Array]
+
 WIDEST = 10.0
 SHORTEST = 1e-12
 MOST_PRODUCTS = 200
@@ -26,7 +28,7 @@ def newton(monitor: Monitor, x: Array) -> None:
     radius = 1.0
     while True:
         product = partial(monitor.objective.hessian_product, monitor.point(at.x))
-        step, gain = steihaug(product, at.g, radius)
+        step, gain = _step(product, at.g, radius)
         after = evaluated(monitor, at.x + step)
         rounding = 1e-14 * (1.0 + abs(at.f))
         ratio = (at.f - after.f + rounding) / (gain + rounding)
@@ -43,7 +45,18 @@ def newton(monitor: Monitor, x: Array) -> None:
             raise Stop(Status.STALLED)
 
 
-def steihaug(product: Callable[[Array], Array], g: Array, radius: float) -> tuple[Array, float]:
+def _step(product: Product, g: Array, radius: float) -> tuple[Array, float]:
+    """The step; none where the curvature has no value, as of a structure near its edge."""
+    try:
+        step, gain = steihaug(product, g, radius)
+    except np.linalg.LinAlgError as error:
+        raise Stop(Status.STALLED) from error
+    if not (np.isfinite(gain) and np.isfinite(step).all()):
+        raise Stop(Status.STALLED)
+    return step, gain
+
+
+def steihaug(product: Product, g: Array, radius: float) -> tuple[Array, float]:
     """s within the radius, and by how much ⟨g, s⟩ + ½⟨s, Hs⟩ falls there (Steihaug 1983)."""
     s, r = np.zeros_like(g), g.copy()
     Hs = np.zeros_like(g)

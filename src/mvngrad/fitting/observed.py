@@ -16,7 +16,6 @@ from mvngrad.core.threads import calm_blas
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Status
 from mvngrad.fitting.curvature import NOISE
-from mvngrad.fitting.identified import never_together
 from mvngrad.fitting.placing import begin, framed_at, moves_freely, random_start
 from mvngrad.fitting.requirements import EPS
 from mvngrad.fitting.solution import Solution, reported
@@ -58,11 +57,15 @@ def iterate_observed(
             except NotPositiveDefiniteError as error:
                 failure = failure or error
                 continue
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                found[-1] = replace(found[-1], status=Status.INTERRUPTED)
             if found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}:
                 break
     if failure is not None and not found:
         raise failure
-    return replace(_best(found), n_starts=n_starts)
+    return replace(_best(found), n_starts=len(found))
 
 
 def _best(found: Sequence[Solution]) -> Solution:
@@ -104,9 +107,8 @@ def _from(
         except NotPositiveDefiniteError as error:
             raise _named(error, monitor, columns) from error
     assert monitor.best is not None
-    flat = curvature <= NOISE and not never_together(patterns, columns)
-    if flat or status is not Status.CONVERGED:
-        floor = FLAT if flat else SUSPECT
+    if curvature <= NOISE or status in {Status.STALLED, Status.SADDLE}:
+        floor = FLAT if curvature <= NOISE else SUSPECT
         require_bounded(monitor.best.covariance, monitor.objective, columns, floor)
     solution = reported(monitor, monitor.best, structure, mean, status, curvature)
     return replace(solution, closed=closed and len(monitor.steps) == 1)

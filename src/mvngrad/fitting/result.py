@@ -132,7 +132,7 @@ class Fit:
     @property
     def message(self) -> str:
         """The status in words; with holes, what kind of summit it is and the best of how many."""
-        if not self.converged or self.method == "closed-form":
+        if not (self.converged and self.curvature > 0.0) or self.method == "closed-form":
             return self.status.message
         flat = " up to what the data cannot tell" if self.not_identified else ""
         starts = f"best of {self.n_starts} start{'s' * (self.n_starts > 1)}"

@@ -24,11 +24,12 @@ FIRST_LOOK = 65536  # rows in which holes are looked for before anything is summ
 
 
 class Sample(NamedTuple):
-    """Moments or Patterns, the mean as a structure, and the names of the columns."""
+    """Moments or Patterns, the mean as a structure, names of columns, rows with nothing in them."""
 
     data: Moments | Patterns
     mean: Mean
     columns: tuple[str, ...]
+    n_empty: int = 0
 
 
 def sample_of(
@@ -50,12 +51,12 @@ def sample_of(
     job = Requirements(structure, mean, names)
     try:
         if missing == "fiml" and _shows_holes(rows, w):
-            return Sample(_patterns(rows, w, job, threads), mean, names)
+            return _with_holes(rows, w, job, threads)
         return Sample(_moments(rows, w, job, threads), mean, names)
     except MissingValuesError:
         if missing != "fiml":
             raise
-        return Sample(_patterns(rows, w, job, threads), mean, names)
+        return _with_holes(rows, w, job, threads)
 
 
 def _shows_holes(rows: Rows, w: Array | None) -> bool:
@@ -70,6 +71,16 @@ def _moments(rows: Rows, w: Array | None, job: Requirements, threads: int | None
     except DataError:
         require_finite_rows(rows, w, job.columns)  # the same complaint, with the columns' names
         raise
+
+
+def _with_holes(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Sample:
+    """Patterns; or moments, if all that is missing are whole rows."""
+    patterns, names = _patterns(rows, w, job, threads), tuple(job.columns)
+    if not patterns.observed.all():
+        return Sample(patterns, job.mean, names, patterns.n_empty)
+    there = ~np.isnan(rows).all(axis=1)
+    moments = _moments(rows[there], None if w is None else w[there], job, threads)
+    return Sample(moments, job.mean, names, patterns.n_empty)
 
 
 def _patterns(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Patterns:

@@ -41,9 +41,9 @@ def unbounded(correlation: Array, columns: Sequence[str]) -> NotPositiveDefinite
     names = [columns[j] for j in np.argsort(-shares).tolist() if shares[j] > 0.1 * shares.max()]
     return NotPositiveDefiniteError(
         f"the likelihood has no maximum: it keeps rising as {listed(names)} become linearly "
-        "dependent. Where they are observed together they are collinear or contradict each other, "
-        "or there are too few such rows. Drop one of them (columns=…), give more rows, or fit a "
-        "smaller model such as covariance='diagonal'.",
+        "dependent. Where they are observed together they are collinear, closer to it than can be "
+        "told with holes, or contradict each other, or there are too few such rows. Drop one of "
+        "them (columns=…), give more rows, or fit a smaller model such as covariance='diagonal'.",
         smallest_eigenvalue=float(values[0]),
         columns=names,
         rank=int(np.count_nonzero(values > SUSPECT)),

@@ -14,8 +14,10 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, curvature, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.patterns import Patterns
+
+MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
 
 
 @final
@@ -58,6 +60,10 @@ class Complete:
     ) -> tuple[Array, Array]:
         """The formula's own curvature."""
         return curvature(e, delta, E)
+
+    def flat(self, S: Covariance) -> Array:  # noqa: ARG002 - nothing is unseen
+        """None."""
+        return np.zeros((0, len(self.center), len(self.center)))
 
     def expected(self, e: Evaluation, mu: Array) -> Moments:  # noqa: ARG002 - nothing to expect
         """The moments themselves."""
@@ -109,6 +115,14 @@ class Observed:
         """The observed-data curvature."""
         L = self._root(e.covariance)
         return curvature_product(self.patterns, self._seen(mu), L, delta, E)
+
+    def flat(self, S: Covariance) -> Array:
+        """L⁻¹(eᵢeⱼᵀ + eⱼeᵢᵀ)L⁻ᵀ of each pair of columns that no row has both of (q, d, d)."""
+        i, j = np.nonzero(np.triu(self.patterns.coverage == 0.0, 1))
+        i, j = i[:MOST_FLAT], j[:MOST_FLAT]
+        W = solve_lower(self._root(S), np.eye(self.patterns.d)).T
+        half = W[i][:, :, None] * W[j][:, None, :]
+        return half + half.transpose(0, 2, 1)
 
     def expected(self, e: Evaluation, mu: Array) -> Moments:
         """m = μ + Lr and C = nL(K − rrᵀ)Lᵀ, in the frame of the parameters."""

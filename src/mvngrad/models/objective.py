@@ -50,6 +50,9 @@ class Data(Protocol):
     def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
         """Changes of the whitened gradients along whitened tangents of μ and S."""
 
+    def flat(self, S: Covariance) -> Array:
+        """Whitened tangents of S (q, d, d) along which J does not change, whatever the data say."""
+
     def expected(self, e: Evaluation, mu: Array) -> Moments:
         """Moments of complete data, given what is observed, at the parameters of e."""
 
