@@ -79,7 +79,7 @@ class Patterns:
     ) -> Patterns:
         """Patterns of the rows of X (n, d), NaN where missing, or of an iterator of such arrays.
 
-        ``merged=False`` keeps every row as it is.
+        ``merged=False`` keeps every row as it is, within one chunk.
         """
         if isinstance(X, Iterator):
             return _of_chunks(X, weights, frame, merged)

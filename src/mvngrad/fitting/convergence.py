@@ -26,7 +26,7 @@ class Status(Enum):
     """How a fit ended; the value is the message."""
 
     CONVERGED = "converged: the optimality test is met"
-    MAX_ITER = "stopped at max_iter; raise it, loosen tol, or try method='l-bfgs'"
+    MAX_ITER = "stopped at max_iter; raise it, loosen tol, or try method='auto'"
     STALLED = "stopped: no step lowers J any further, yet the optimality test is not met"
     SADDLE = "stopped at a saddle: the gradient is zero, yet J falls along some direction"
     INTERRUPTED = "interrupted (Ctrl-C): the best point so far is returned"

@@ -85,8 +85,8 @@ def fit(
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
     start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
-        Where iterations begin, columns of Λ₀ first scaled to the data; default: the standard
-        deviations. The closed form has no use for it, nor for tol, max_iter and callback.
+        Where iterations begin; default: the standard deviations. Of complete data the columns of
+        Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has no use for it, nor for tol, max_iter and callback.
     n_starts : int
         With holes the likelihood may have several maxima: the best of this many starts, the
         first as above, the others at random (``rng``: a seed or Generator).

@@ -209,17 +209,11 @@ class MissingReport:
 
 
 def _means(patterns: Patterns, mean: Array, factor: Any, noise: Any) -> PatternMeans:
-    """Means of the rows of each pattern and the estimate, in the frame of the patterns.
-
-    Rows that stand for the scatter of many, R, are not anchored and leave the mean alone.
-    """
+    """Means of the rows of each pattern and the estimate, in the frame of the patterns."""
     frame = patterns.frame
-    z, w, anchored = patterns.kept
-    n = patterns.pattern_weights
-    sums = np.add.reduceat((w * anchored)[:, None] * z, patterns.starts[:-1], axis=0)
-    means = np.where(patterns.observed, sums / n[:, None], np.nan)
+    means = np.where(patterns.observed, patterns.means().kept.z, np.nan)
     root = full_rank_root(as_factor(factor, len(mean)), noise) / frame.root[:, None]
-    return PatternMeans(n, means, (mean - frame.origin) / frame.root, root)
+    return PatternMeans(patterns.pattern_weights, means, (mean - frame.origin) / frame.root, root)
 
 
 def _needs_rows() -> NeedsRowsError:
