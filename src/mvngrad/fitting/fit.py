@@ -86,7 +86,8 @@ def fit(
         The columns to fit, or names for the columns of an array.
     start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
         Where iterations begin; default: the standard deviations. Of complete data the columns of
-        Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has no use for it, nor for tol, max_iter and callback.
+        Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has
+        no use for it, nor for tol, max_iter and callback.
     n_starts : int
         With holes the likelihood may have several maxima: the best of this many starts, the
         first as above, the others at random (``rng``: a seed or Generator).
