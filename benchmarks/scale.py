@@ -19,7 +19,7 @@ from benchmarks.problems import Holed
 from benchmarks.report import duration, megabytes, table
 
 PROBLEMS = (*problems.HOLED, *problems.HOLED_LARGE)
-WARM_UP = Holed(20_000, 10, 0.15)  # large enough that mvngrad takes its compiled path
+WARM_UP = Holed(2_000, 40, 0.1)  # large enough that mvngrad takes its compiled path
 LIMIT_SECONDS = 900.0
 INTRO = """\
 ### Many rows, many columns
