@@ -7,7 +7,9 @@ import pytest
 
 import mvngrad as mg
 from holes import MURRAY, NAN, holed
+from mvngrad.core import threads
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.threads import default_threads
 from mvngrad.fitting.convergence import Status
 from mvngrad.fitting.curvature import lanczos
 from mvngrad.models.structure import Structure
@@ -141,3 +143,12 @@ def test_lanczos_finds_the_smallest_eigenvalue(size, rng):
     smallest = np.linalg.eigvalsh(A)[0]
     assert value == pytest.approx(smallest, rel=0.1, abs=1e-8)
     assert v @ A @ v == pytest.approx(value, rel=1e-8)
+
+
+def test_threads_asked_for_hold_in_every_iteration(rng, monkeypatch):
+    monkeypatch.setattr(threads, "_usable_cores", lambda: 8)
+    monkeypatch.setattr(threads._pin, "limit_outside", lambda: 8)
+    seen = set()
+    mg.fit(holed(rng, 60, 3, 0.3), threads=3, callback=lambda _: seen.add(default_threads()))
+    assert seen == {3}
+    assert default_threads() == 8
