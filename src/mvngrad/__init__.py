@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mvngrad.models.cholesky import Cholesky
     from mvngrad.models.diagonal import Diagonal, Spherical
     from mvngrad.models.factor import Factor
+    from mvngrad.models.linear import Linear
     from mvngrad.models.structure import Structure
 
 _HOME = {
@@ -50,6 +51,7 @@ _HOME = {
     "Fit": "fitting.result",
     "Gradient": "core.nll",
     "IllConditionedWarning": "errors",
+    "Linear": "models.linear",
     "MissingReport": "inference.missing",
     "MissingValuesError": "errors",
     "ModelFileError": "errors",
@@ -81,6 +83,7 @@ __all__ = [
     "Fit",
     "Gradient",
     "IllConditionedWarning",
+    "Linear",
     "MissingReport",
     "MissingValuesError",
     "ModelFileError",

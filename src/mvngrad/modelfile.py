@@ -10,7 +10,7 @@ foreign or made to mislead is refused with a ModelFileError.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,7 @@ NUMBERS = ("nll", "weight", "optimality", "curvature", "seconds")
 COUNTS = ("n_obs", "n_empty", "n_params", "n_eval")
 WORDS = ("method", "version")
 LISTS = ("columns", "warnings")
-OPTIONAL = ("noise", "coefficients", "factor_correlation")
+OPTIONAL = ("noise", "factor_correlation")
 WIDE = 1024  # columns of Λ up to which θ̂ may be left to be worked out
 # Those that report Λ lower-triangular with positive diagonal.
 TRIANGULAR = (Cholesky, InverseCholesky, Diagonal, Spherical)
@@ -63,6 +63,7 @@ def save(fit: Fit, path: PathLike) -> None:
     arrays |= {name: getattr(fit, name) for name in OPTIONAL if getattr(fit, name) is not None}
     if fit.given_params is not None:
         arrays["params"] = fit.given_params
+    arrays |= dict(_named_coefficients(fit))
     with one_error(f"write {os.fspath(path)}"):
         document = heading("fit") | _plain_fields(fit)
         document["structure"] = described(fit.structure, arrays, "structure")
@@ -122,7 +123,17 @@ def _plain_fields(fit: Fit) -> Document:
         plain["n_starts"] = int(fit.n_starts)
     if fit.not_identified:
         plain["not_identified"] = [name for pair in fit.not_identified for name in pair]
+    if fit.coefficients is not None:
+        plain["design"] = [list(names) for names in fit.design_names]
     return plain
+
+
+def _named_coefficients(fit: Fit) -> Iterator[tuple[str, Array]]:
+    """One array, or one for each column."""
+    if isinstance(fit.coefficients, list):
+        yield from ((f"coefficients.{j}", beta) for j, beta in enumerate(fit.coefficients))
+    elif fit.coefficients is not None:
+        yield "coefficients", fit.coefficients
 
 
 def _trace_table(trace: Trace) -> Array:
@@ -143,6 +154,7 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
         plain |= {name: record.text(name) for name in WORDS}
         plain |= {name: file.array(name, None) for name in OPTIONAL if name in file}
         plain |= _since_holes(record, columns)
+        plain |= _regression(record, file, d)
         fit = Fit(
             mean=file.array("mean", (d,)),
             factor=file.array("factor", (d, None)),
@@ -168,6 +180,26 @@ def _since_holes(record: Record, columns: tuple[str, ...]) -> Document:
     if n_starts < 1 or len(names) % 2 or not set(names) <= set(columns):
         raise ModelFileError("n_starts or not_identified is none that a fit has.")
     return {"n_starts": n_starts, "not_identified": tuple(zip(*[iter(names)] * 2, strict=True))}
+
+
+def _regression(record: Record, file: Container, d: int) -> Document:
+    """Coefficients and what they are of, where the mean is linear in a design."""
+    if "design" not in record:
+        return {}
+    names = record.member("design")
+    lists = isinstance(names, list) and all(isinstance(part, list) for part in names)
+    if not lists or not all(isinstance(name, str) for part in names for name in part):
+        raise ModelFileError("its design must be lists of names.")
+    found: Any
+    if "coefficients" in file and len(names) == 1:
+        found = file.array("coefficients", None)
+        if found.shape not in {(len(names[0]), d), (len(names[0]),)}:
+            raise ModelFileError("its coefficients are not those of its design.")
+    elif len(names) == d:
+        found = [file.array(f"coefficients.{j}", (len(part),)) for j, part in enumerate(names)]
+    else:
+        raise ModelFileError("its design is not one for its columns.")
+    return {"coefficients": found, "design_names": tuple(map(tuple, names))}
 
 
 def _structure(description: Any, file: Container, structures: Structures, d: int) -> Structure:
@@ -238,6 +270,7 @@ def _trace(file: Container, names: tuple[str, ...]) -> Trace:
 
 def _require_sound_fit(fit: Fit) -> None:
     require_finite(**{k: v for k, v in vars(fit).items() if isinstance(v, np.ndarray)})
+    require_finite(**dict(_named_coefficients(fit)))
     if not (np.isfinite(fit.nll) and np.isfinite(fit.weight) and fit.weight > 0.0):
         raise ModelFileError(
             f"nll must be finite and weight positive; got {fit.nll} and {fit.weight}."

@@ -114,8 +114,10 @@ def test_members_of_a_distribution():
 
 
 def test_signatures_of_imputation():
-    assert parameters(mg.Fit.impute) == ["self", "X", "draws", "proper", "weights", "rng"]
-    assert keyword_only(mg.Fit.impute) == ["draws", "proper", "weights", "rng"]
+    assert parameters(mg.Fit.impute) == [
+        "self", "X", "draws", "design", "proper", "weights", "rng",
+    ]  # fmt: skip
+    assert keyword_only(mg.Fit.impute) == ["draws", "design", "proper", "weights", "rng"]
     assert parameters(mg.MultivariateNormal.impute) == ["self", "X", "draws", "rng"]
     assert parameters(mg.MultivariateNormal.conditional) == ["self", "x"]
     assert parameters(mg.pool) == ["estimates", "variances", "df_complete"]

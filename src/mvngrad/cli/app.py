@@ -59,6 +59,12 @@ def app() -> None:
     help="What is estimated: every covariance, variances alone, or one variance for all.",
 )
 @click.option(
+    "--mean",
+    metavar="FORMULA",
+    help="What means depend on, as in '~ age + sex': a regression of every other column of numbers "
+    "(or of those of --columns) on these. Default: one mean a column.",
+)
+@click.option(
     "--missing",
     type=click.Choice(MISSING),
     default="fiml",

@@ -39,6 +39,7 @@ def of_fit(fit: Fit) -> dict[str, Any]:
         "seconds": number(fit.seconds),
         "columns": list(columns),
         "mean": _named(columns, fit.mean),
+        "coefficients": _coefficients(fit),
         "covariance": _square(columns, fit.covariance),
         "factor": [[number(x) for x in row] for row in fit.factor.tolist()],
         "missing": _missing(fit),
@@ -88,6 +89,19 @@ def _per_column(found: Inspection) -> list[tuple[Any, ...]]:
     values = (found.mean, found.deviation, found.least, found.most)
     numbers = zip(*([number(x) for x in v.tolist()] for v in values), strict=True)
     return [(n, found.n_rows - n, *row) for n, row in zip(counts, numbers, strict=True)]
+
+
+def _coefficients(fit: Fit) -> dict[str, Any] | None:
+    """{column: {coefficient: value}}, or {coefficient: value} of those that columns share."""
+    given, names = fit.coefficients, fit.design_names
+    if given is None:
+        return None
+    if isinstance(given, list):
+        triples = zip(fit.columns, names, given, strict=True)
+        return {column: _named(labels, beta) for column, labels, beta in triples}
+    if given.ndim == 1:
+        return dict(_named(names[0], given))
+    return {c: _named(names[0], beta) for c, beta in zip(fit.columns, given.T, strict=True)}
 
 
 def _missing(fit: Fit) -> dict[str, Any] | None:

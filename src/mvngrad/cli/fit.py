@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mvngrad.cli import files, notes
 from mvngrad.cli.documents import of_fit
-from mvngrad.cli.failures import INTERRUPTED, NOT_CONVERGED
+from mvngrad.cli.failures import INTERRUPTED, NOT_CONVERGED, USAGE, Failure
 from mvngrad.cli.output import show
 from mvngrad.cli.progress import Progress
 from mvngrad.cli.reading import read
@@ -16,6 +16,8 @@ from mvngrad.cli.request import FitRequest
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
     from mvngrad.io.csv import CsvTable
+    from mvngrad.io.table import Table
+    from mvngrad.models.linear import Linear
 
 
 def fit_file(request: FitRequest) -> int:
@@ -36,7 +38,8 @@ def fit_file(request: FitRequest) -> int:
 
 def _read(request: FitRequest, progress: Progress) -> CsvTable:
     data = read(request.file, request.columns, progress)
-    notes.on_left_out(data.left_out)
+    named = request.mean or ""
+    notes.on_left_out([name for name in data.left_out if name not in named])
     if request.missing == "drop":
         notes.on_dropped(data.table.rows)
     return data
@@ -45,11 +48,15 @@ def _read(request: FitRequest, progress: Progress) -> CsvTable:
 def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
     from mvngrad.errors import MissingValuesError
 
+    table, mean = data.table, None
+    if request.mean is not None:
+        table, mean = _with_design(data, request.mean, every=request.columns is not None)
     try:
         return fit_table(
-            data,
+            table,
             progress,
             covariance=request.covariance,
+            mean=mean,
             missing=request.missing,
             method=request.method,
             max_iter=request.max_iter,
@@ -62,11 +69,21 @@ def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
         raise notes.on_holes(data) from error
 
 
-def fit_table(data: CsvTable, progress: Progress, **options: Any) -> Fit:
+def _with_design(data: CsvTable, formula: str, *, every: bool) -> tuple[Table, Linear]:
+    """The responses, and the design of their means."""
+    from mvngrad.io.formula import designed_csv, is_formula
+    from mvngrad.models.linear import Linear
+
+    if not is_formula(formula):
+        raise Failure(f"--mean takes a formula such as '~ age + sex'; got {formula!r}.", USAGE)
+    table, design, names = designed_csv(data, formula, every=every)
+    return table, Linear(design, names)
+
+
+def fit_table(table: Table, progress: Progress, **options: Any) -> Fit:
     """Fit what was read, with the options that are not None."""
     from mvngrad.fitting.fit import fit
 
-    table = data.table
     progress.say(f"fitting {len(table.columns)} columns")
     given = {name: value for name, value in options.items() if value is not None}
     return fit(table.rows, columns=table.columns, callback=progress.step, **given)

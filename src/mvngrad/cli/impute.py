@@ -102,7 +102,7 @@ def _fit(request: ImputeRequest, data: CsvTable, progress: Progress) -> Fit | No
     if not _has_holes(data):
         return None
     fit = fit_table(
-        data,
+        data.table,
         progress,
         covariance=request.covariance,
         n_starts=request.n_starts,

@@ -23,7 +23,7 @@ def inspect_file(request: InspectRequest) -> int:
         data = read(request.file, request.columns, progress)
         progress.say("looking for missing values")
         found = inspected(
-            data, request.threads, lambda: fit_table(data, progress, threads=request.threads)
+            data, request.threads, lambda: fit_table(data.table, progress, threads=request.threads)
         )
     show(of_inspection(found) if request.as_json else summarise(found, request.file.name))
     return INTERRUPTED if found.interrupted else 0

@@ -13,6 +13,7 @@ class FitRequest:
     file: Path
     columns: tuple[str, ...] | None = None
     covariance: str = "full"
+    mean: str | None = None
     missing: str = "fiml"
     method: str = "auto"
     max_iter: int | None = None

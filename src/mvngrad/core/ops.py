@@ -82,6 +82,11 @@ def add_outer(S: Array, u: Array, sign: float = 1.0) -> Array:
     return S
 
 
+def outer(u: Array, v: Array) -> Array:
+    """uvᵀ of vectors (d,), or of matrices (d, P)."""
+    return np.multiply.outer(u, v) if u.ndim == 1 else u @ v.T
+
+
 def is_lower(M: Array) -> bool:
     """Whether M is square with nothing above its diagonal."""
     d = len(M)

@@ -68,36 +68,65 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
 def _of_covariances(objective: Objective, point: Point) -> Curvature:
     data, e, n = objective.data, point.evaluation, objective.data.weight
     d, beta = len(data.center), objective.split(point.params)[0]
-    mu, free = objective.mean.mean(beta), objective.mean_is_free
+    mean = _MeanTangents(objective, point)
+    size = mean.size
+    mu = objective.mean.mean(beta)
     lower, scale = np.tril_indices(d), np.where(np.eye(d, dtype=bool), np.sqrt(2.0), 1.0)
 
     def tangent(v: Array) -> tuple[Array, Array]:
         E = np.zeros((d, d))
-        E[lower] = v[d * free :]
+        E[lower] = v[size:]
         E *= scale
-        return (v[:d] if free else np.zeros(d)), E + np.tril(E, -1).T
+        return mean.tangent(v[:size]), E + np.tril(E, -1).T
 
     def apply(v: Array) -> Array:
         dg, dG = data.curvature(e, mu, *tangent(v))
         of_cov = (dG * (2.0 / scale))[lower]
-        return np.concatenate([dg, of_cov] if free else [of_cov]) / n
+        return np.concatenate([mean.cotangent(dg), of_cov]) / n
 
     def path(t: float) -> Array:
         delta, E = tangent(t * v)
         L = e.covariance.root(d)
         S_root = L @ cholesky(np.eye(d) + E / max(1.0, 2.0 * float(np.linalg.norm(E, 2))))
-        moved = objective.mean.start(mu + L @ delta) if free else beta
+        moved = objective.mean.start(mu + L @ delta)
         return np.concatenate([moved, objective.structure.start_at(np.tril(S_root))])
 
     flat = (data.flat(e.covariance) / scale)[:, lower[0], lower[1]]
-    flat = np.linalg.qr(np.pad(flat, ((0, 0), (d * free, 0))).T)[0]
+    flat = np.linalg.qr(np.pad(flat, ((0, 0), (size, 0))).T)[0]
 
     def off_flat(v: Array) -> Array:
         return v - flat @ (flat.T @ v)
 
-    start = off_flat(_anywhere(d * free + len(lower[0])))
+    start = off_flat(_anywhere(size + len(lower[0])))
     value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
     return Curvature(value, path)
+
+
+class _MeanTangents:
+    """Whitened tangents δ of the mean in coordinates in which ‖δ‖² is the metric."""
+
+    def __init__(self, objective: Objective, point: Point) -> None:
+        self.objective, self.S = objective, point.covariance
+        self.free, self.size = objective.mean_is_free, objective.n_beta
+        bound = self.size and not self.free
+        self.root = objective.mean_root(self.S) if bound else np.zeros((0, 0))
+
+    def tangent(self, v: Array) -> Array:
+        """δ = L⁻¹μ̇ along v."""
+        if self.free:
+            return v.reshape(self.objective.data.center.shape)
+        return self.S.whiten(self.objective.mean.push(_solved(self.root, v)))
+
+    def cotangent(self, dg: Array) -> Array:
+        """Its adjoint."""
+        if self.free:
+            return dg.ravel()
+        pulled = self.objective.mean.pull(self.S.unwhiten(dg))
+        return _solved(self.root.T, pulled)
+
+
+def _solved(A: Array, b: Array) -> Array:
+    return np.asarray(np.linalg.solve(A, b))
 
 
 def _anywhere(size: int) -> Array:

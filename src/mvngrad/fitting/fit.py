@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.core.roots import correlation_condition
 from mvngrad.core.threads import at_most
@@ -24,6 +25,7 @@ from mvngrad.fitting.convergence import Status, Step
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
+from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.sample import sample_of
 from mvngrad.fitting.solution import Solution
@@ -32,7 +34,8 @@ from mvngrad.fitting.start import Start
 from mvngrad.io.missing import Missing
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
-from mvngrad.models.means import FreeMean
+from mvngrad.models.linear import Coefficients
+from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
 NAMED: dict[str, type[Structure]] = {
@@ -71,7 +74,9 @@ def fit(
     data : (n, d) array, dataframe, path of a CSV file, or Moments
         ``Moments.from_covariance(S, n)`` makes data of a covariance matrix.
     covariance : "full", "diagonal", "spherical", or a Structure such as ``Factor()``
-    mean : "free", or a vector (d,) at which μ is known
+    mean : "free", a vector (d,) at which μ is known, ``Linear(Z)``, or a formula "~ a + b"
+        Linear in a design: see ``Linear``. A formula makes one from columns of a dataframe or file;
+        the others are what is fitted.
     weights : (n,) array
         Frequencies; fractions allowed.
     missing : "fiml", "drop" or "raise"
@@ -128,7 +133,7 @@ def fit(
     _require_options(tol, max_iter, threads, callback, n_starts)
     structure = _structure(covariance)
     require_method(method)
-    sample, mean, names, n_empty = sample_of(
+    sample, mean, names, n_empty, regressed = sample_of(
         data, structure, mean, weights, missing, columns, threads
     )
     holes = isinstance(sample, Patterns)
@@ -138,15 +143,19 @@ def fit(
     run = Run(chosen(method, structure, holes=holes), tol, max_iter, callback)
     if isinstance(sample, Patterns):
         with at_most(threads):
-            solution = iterate_observed(sample, structure, mean, at, run, n_starts, rng, names)
+            design = regressed.design if regressed else None
+            solution = iterate_observed(
+                sample, structure, mean, at, run, n_starts, rng, names, design
+            )
     elif run.method == "closed-form":
         solution = closed_form(sample, structure, mean, tol)
     else:
         solution = iterate(sample, structure, mean, at, run)
     together = never_together(sample, names) if structure.saturated else ()
     said = _said(solution, together)
+    means = _means_of(solution.mean, mean, regressed)
     return Fit(
-        mean=solution.mean,
+        mean=means.mean,
         factor=solution.factor,
         given_params=solution.params,
         structure=structure,
@@ -155,7 +164,9 @@ def fit(
         weight=sample.weight,
         n_obs=sample.n_obs,
         n_empty=n_empty,
-        n_params=structure.n_params + (d if isinstance(mean, FreeMean) else 0) - len(together),
+        n_params=structure.n_params + means.n_free - len(together),
+        coefficients=means.coefficients,
+        design_names=regressed.regression.linear.names if regressed else (),
         status=solution.status,
         optimality=solution.optimality,
         curvature=solution.curvature,
@@ -164,7 +175,7 @@ def fit(
         method="closed-form" if solution.closed else run.method,
         n_starts=solution.n_starts,
         not_identified=together,
-        pattern_means=_pattern_means(data, sample),
+        pattern_means=regressed.observed.means() if regressed else _pattern_means(data, sample),
         seconds=time.perf_counter() - began,
         warnings=said,
     )
@@ -193,6 +204,22 @@ def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any, n_sta
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
     if callback is not None and not callable(callback):
         raise DataError(f"callback must be called with a Step; got {callback!r}.")
+
+
+class Means(NamedTuple):
+    """μ̂, the coefficients it is made of where there is a design, and how many were estimated."""
+
+    mean: Array
+    coefficients: Coefficients | None
+    n_free: int
+
+
+def _means_of(mu: Array, mean: Mean, regressed: Regressed | None) -> Means:
+    if regressed is None:
+        return Means(mu, None, len(mu) if isinstance(mean, FreeMean) else 0)
+    regression, M = regressed.regression, mu if regressed.found is None else regressed.found
+    coefficients = regression.coefficients(M)
+    return Means(regression.mean(M), coefficients, sum(map(np.size, coefficients)))
 
 
 def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:

@@ -6,29 +6,37 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Rows
+from mvngrad.distribution import MultivariateNormal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status
-from mvngrad.inference.proper import impute_properly
+from mvngrad.inference.proper import Imputer, impute_properly
 from mvngrad.io.data import as_table
+from mvngrad.models.linear import Linear, predicted
 
 if TYPE_CHECKING:
-    from mvngrad.distribution import MultivariateNormal
     from mvngrad.fitting.result import Fit
 
 
-def impute(fit: Fit, X: Any, draws: int | None, *, proper: bool, weights: Any, rng: Any) -> Array:
+def impute(
+    fit: Fit, X: Any, draws: int | None, *, design: Any, proper: bool, weights: Any, rng: Any
+) -> Array:
     """``Fit.impute``."""
     rows = _rows_for(fit, X)
+    linear = _design_for(fit, design, rows)
     if not proper:
-        return fit.distribution.impute(rows, draws=draws, rng=rng)
+        return _imputer(fit, linear).impute(rows, draws=draws, rng=rng)
     if draws is None:
         raise DataError(
             "proper=True draws the parameters anew for every data set: say how many, draws=20."
         )
     try:
-        return impute_properly(rows, draws, rng, partial(_refitted, fit), weights=weights)
+        beside = rows if linear is None else np.hstack([rows, linear.joint()])
+        refit = partial(_refitted, fit, linear)
+        return impute_properly(rows, draws, rng, refit, rows=beside, weights=weights)
     except NotPositiveDefiniteError as error:
         raise DataError(
             f"proper=True refits the model to bootstrap samples of the {len(rows)} rows given, and "
@@ -43,17 +51,56 @@ def _rows_for(fit: Fit, X: Any) -> Rows:
     return as_table(X).rows
 
 
-def _refitted(fit: Fit, rows: Rows, weights: Array) -> MultivariateNormal:
-    """The same model, fitted to other rows, from where the fit is."""
+def _design_for(fit: Fit, design: Any, rows: Rows) -> Linear | None:
+    """The designs of the rows, where the fit has coefficients to use them with."""
+    if fit.coefficients is None:
+        if design is not None:
+            raise DataError("this fit has one mean for all rows; leave design out.")
+        return None
+    if design is None:
+        raise DataError(
+            "the mean of this fit is linear in a design: pass design=Z, the designs of these rows."
+        )
+    linear = fit.as_linear(design)
+    linear.require_shape(*rows.shape)
+    return linear
+
+
+class _AboutMeans:
+    """Fills holes about a mean of its own for each row."""
+
+    def __init__(self, root: Array, means: Array) -> None:
+        self.residual, self.means = MultivariateNormal(np.zeros(len(root)), root), means
+
+    def impute(self, X: Any, *, draws: int | None = None, rng: Any = None) -> Array:
+        """Residuals filled; what is observed stays as it is."""
+        rows = np.asarray(X, dtype=np.float64)
+        filled = self.residual.impute(rows - self.means, draws=draws, rng=rng) + self.means
+        return np.where(np.isnan(rows), filled, rows)
+
+
+def _imputer(fit: Fit, linear: Linear | None) -> Imputer:
+    if linear is None:
+        return fit.distribution
+    return _AboutMeans(fit.distribution.root, predicted(linear, fit.coefficients))
+
+
+def _refitted(fit: Fit, linear: Linear | None, rows: Rows, weights: Array) -> Imputer:
+    """The same model, fitted to other rows with designs beside them, from where the fit is."""
     from mvngrad.fitting.fit import fit as fit_to
 
+    d = len(fit.columns)
     free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
-    mean = "free" if free else fit.mean
+    mean: Any = "free" if free else fit.mean
+    if linear is not None:
+        mean = linear.with_joint(rows[:, d:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say was said of the fit itself
-        again = fit_to(rows, fit.structure, mean, weights=weights, start=fit, columns=fit.columns)
+        again = fit_to(
+            rows[:, :d], fit.structure, mean, weights=weights, start=fit, columns=fit.columns
+        )
     if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
         raise KeyboardInterrupt
     if not again.converged:
         raise DataError(f"a refit to a bootstrap sample has {again.message}.")
-    return again.distribution
+    return _imputer(again, linear)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from mvngrad.core.checks import as_generator
+from mvngrad.core.design import Design
 from mvngrad.core.ops import condition_estimate
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.roots import correlation_condition
@@ -42,6 +43,7 @@ def iterate_observed(
     n_starts: int,
     rng: Any,
     columns: Sequence[str],
+    design: Design | None = None,
 ) -> Solution:
     """The best local maximum from the given start and from random ones.
 
@@ -53,7 +55,7 @@ def iterate_observed(
         for k in range(n_starts):
             at = start if k == 0 else random_start(patterns, generator)
             try:
-                found.append(_from(patterns, structure, mean, at, run, columns))
+                found.append(_from(patterns, structure, mean, at, run, columns, design))
             except NotPositiveDefiniteError as error:
                 failure = failure or error
                 continue
@@ -85,9 +87,10 @@ def _from(
     start: Start,
     run: Run,
     columns: Sequence[str],
+    design: Design | None,
 ) -> Solution:
     """The local maximum that a start leads to, in frames that follow the estimate."""
-    objective, params, closed = begin(patterns, structure, mean, start)
+    objective, params, closed = begin(patterns, structure, mean, start, design)
     monitor = Monitor(
         objective,
         tol=run.tol * TIGHTER,

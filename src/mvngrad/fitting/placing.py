@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from mvngrad.core.design import Design
 from mvngrad.core.frame import AffineFrame, power_of_two
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.patterns import Patterns
@@ -21,30 +23,37 @@ from mvngrad.models.structure import Structure
 WARM_UP = 2  # EM steps from standard deviations to the frame of a fit
 
 
-def _about(patterns: Patterns, mean: Mean) -> tuple[Array, Array]:
-    """Means and variances of the columns' own rows, about a known mean where it is known."""
+def _about(patterns: Patterns, mean: Mean, design: Design | None) -> tuple[Array, Array]:
+    """Means and variances of the columns' own rows, about a known mean where it is known.
+
+    Rows with designs are residuals about a first estimate already.
+    """
     center, variances = patterns.available()
+    if design is not None:
+        return np.zeros((patterns.d, len(design.basis))), variances + center**2
     if not isinstance(mean, FixedMean):
         return center, variances
     known = patterns.frame.whiten(mean.value - patterns.frame.origin)
     return known, variances + (center - known) ** 2
 
 
-def _plain(patterns: Patterns, structure: Structure, mean: Mean) -> Observed:
+def _plain(patterns: Patterns, structure: Structure, mean: Mean, design: Design | None) -> Observed:
     """Parameters in the frame of the columns' own means and scales, as the structure allows."""
-    center, variances = _about(patterns, mean)
+    center, variances = _about(patterns, mean, design)
     scales = power_of_two(np.sqrt(variances)) * patterns.frame.root
     if not structure.rescales:
         scales = np.ones_like(scales)
     outer = AffineFrame(patterns.frame.origin, scales).restricted(structure.equivariance)
-    return Observed(patterns, AffineFrame(center, outer.root / patterns.frame.root))
+    return Observed(patterns, AffineFrame(center, outer.root / patterns.frame.root), design)
 
 
 def _initial(objective: Objective, variances: Array, start: Start) -> Array:
     """β and θ of the start; by default of the columns' own means and standard deviations."""
     frame, structure = objective.data.frame, objective.structure
     factor = start.factor_in(frame, variances)
-    at = objective.data.center if start.mean is None else frame.whiten(start.mean - frame.origin)
+    at = objective.data.center
+    if start.mean is not None and at.ndim == 1:  # rows with designs begin at least squares
+        at = frame.whiten(start.mean - frame.origin)
     return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
 
 
@@ -56,14 +65,22 @@ class Beginning(NamedTuple):
     closed: bool = False
 
 
-def begin(patterns: Patterns, structure: Structure, mean: Mean, start: Start) -> Beginning:
+def begin(
+    patterns: Patterns,
+    structure: Structure,
+    mean: Mean,
+    start: Start,
+    design: Design | None = None,
+) -> Beginning:
     """At the closed form of monotone holes; else where a few EM steps lead, in a frame there."""
-    plain = _plain(patterns, structure, mean)
+    plain = _plain(patterns, structure, mean, design)
     objective = Objective(plain, structure, mean.in_frame(plain.frame))
-    params = _initial(objective, _about(patterns, mean)[1] * patterns.frame.root**2, start)
+    variances = _about(patterns, mean, design)[1] * patterns.frame.root**2
+    params = _initial(objective, variances, start)
     if not moves_freely(structure):
         return Beginning(objective, params)
-    closed = monotone_estimate(patterns) if _is_plain(structure, mean, start) else None
+    plainly = design is None and _is_plain(structure, mean, start)
+    closed = monotone_estimate(patterns) if plainly else None
     if closed is not None:
         point = _found(objective, _params_of(objective, *closed))
     else:
@@ -131,7 +148,7 @@ def framed_at(
     mu, Lambda = objective.mean.mean(beta), objective.structure.factor(theta)
     L, inner = lower_root(Lambda), data.inner
     moved = AffineFrame(inner.origin + inner.color(mu), np.tril(inner.color(L)))
-    data = Observed(data.patterns, moved)
+    data = replace(data, inner=moved)
     objective = Objective(data, structure.working(), mean.in_frame(data.frame))
     here = objective.structure.start_at(solve_lower(L, Lambda))
     return objective, np.concatenate([objective.mean.start(data.center), here])
@@ -146,4 +163,5 @@ def random_start(patterns: Patterns, rng: np.random.Generator) -> Start:
     G /= np.linalg.norm(G, axis=1)[:, None]
     scales = deviations * np.exp(0.3 * rng.standard_normal(d)) * frame.root
     mu = center + 0.5 * deviations * rng.standard_normal(d)
-    return Start(frame.origin + frame.root * mu, scales[:, None] * lower_root(G))
+    at = frame.origin + frame.root * mu if frame.origin.ndim == 1 else None
+    return Start(at, scales[:, None] * lower_root(G))

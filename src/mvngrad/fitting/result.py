@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from mvngrad.core.patterns import Patterns
     from mvngrad.distribution import MultivariateNormal
     from mvngrad.inference.missing import MissingReport
+    from mvngrad.models.linear import Linear
 
-Quantity = Literal["mean", "covariance", "correlation", "factor", "trace"]
+Quantity = Literal["mean", "coefficients", "covariance", "correlation", "factor", "trace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,9 @@ class Fit:
     covariance : (d, d) array         Ŝ, with divisor n = Σw: for a full covariance, a free mean
                                       and weights of 1 it is (n−1)/n times ``numpy.cov``
     params : (p,) array               θ̂ of the structure, in the units of the data
+    coefficients : (p, d) array, list of (pⱼ,), or (q,) array, where the mean is ``Linear``; then
+                                      ``mean`` is that at the weighted average design
+    design_names : tuples of str      what the coefficients are of
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
@@ -74,7 +78,8 @@ class Fit:
     warnings: tuple[str, ...] = ()
     given_params: Array | None = None
     noise: Array | None = None
-    coefficients: Array | None = None
+    coefficients: Array | list[Array] | None = None
+    design_names: tuple[tuple[str, ...], ...] = ()
     factor_correlation: Array | None = None
     pattern_means: Patterns | None = None
     version: str = __version__
@@ -155,7 +160,12 @@ class Fit:
         from mvngrad.inference.missing import MissingReport
 
         return MissingReport.of(
-            self.pattern_means, self.columns, self.mean, self.factor, self.noise
+            self.pattern_means,
+            self.columns,
+            self.mean,
+            self.factor,
+            self.noise,
+            untested="" if self.coefficients is None else "here each row has one of its own",
         )
 
     def impute(
@@ -163,6 +173,7 @@ class Fit:
         X: Any,
         *,
         draws: int | None = None,
+        design: Any = None,
         proper: bool = False,
         weights: Any = None,
         rng: Any = None,
@@ -175,6 +186,7 @@ class Fit:
         ----------
         X : (n, d) array, dataframe or CSV file, NaN or null where missing
         draws : int, optional         how many data sets to draw: (draws, n, d)
+        design : as for ``Linear``    of these rows, where the mean was linear in one
         proper : bool                 draw μ and S too, each time by a refit to a bootstrap sample
                                       of X: what multiple imputation asks for (``mvngrad.pool``)
         weights : (n,) array          frequencies of the rows, for the refits of ``proper``
@@ -191,7 +203,33 @@ class Fit:
         """
         from mvngrad.fitting.imputation import impute
 
-        return impute(self, X, draws, proper=proper, weights=weights, rng=rng)
+        return impute(self, X, draws, design=design, proper=proper, weights=weights, rng=rng)
+
+    def predict(self, Z: Any) -> Array:
+        """μᵢ (n, d) of rows with designs Z, shaped as those that ``Linear`` was given.
+
+        Raises
+        ------
+        DataError
+            If the fit has one mean for all rows, or Z is shaped otherwise.
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> Z = np.column_stack([np.ones(20), np.arange(20.0)])
+        >>> fit = mg.fit(np.random.default_rng(0).normal(size=(20, 2)), mean=mg.Linear(Z))
+        >>> np.allclose(fit.predict([[1.0, 5.0]]), np.array([1.0, 5.0]) @ fit.coefficients)
+        True
+        """
+        from mvngrad.models.linear import predicted
+
+        return predicted(self.as_linear(Z), self.coefficients)
+
+    def as_linear(self, Z: Any) -> Linear:
+        """Z as designs that the coefficients of this fit are for."""
+        from mvngrad.models.linear import linear_like
+
+        return linear_like(Z, self.coefficients, len(self.columns))
 
     @property
     def distribution(self) -> MultivariateNormal:
@@ -207,7 +245,7 @@ class Fit:
         return summary(self)
 
     def to_frame(self, what: Quantity = "mean") -> Any:
-        """``what`` as a pandas dataframe: mean, covariance, correlation, factor or trace."""
+        """``what`` as a pandas dataframe: see ``Quantity`` for what there is."""
         from mvngrad.fitting.summary import to_frame
 
         return to_frame(self, what)

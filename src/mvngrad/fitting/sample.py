@@ -11,12 +11,15 @@ from mvngrad.core.checks import as_weights, require_finite_rows, require_no_infi
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns, Rows
-from mvngrad.errors import DataError, MissingValuesError
+from mvngrad.errors import DataError, MissingValuesError, NeedsRowsError
 from mvngrad.fitting import prepare
+from mvngrad.fitting.regression import Job, Regressed, regressed
 from mvngrad.fitting.requirements import Requirements
 from mvngrad.io.data import as_table
+from mvngrad.io.formula import designed, is_formula
 from mvngrad.io.missing import Missing, complete_rows, require_missing
 from mvngrad.io.table import as_names, default_names
+from mvngrad.models.linear import Linear
 from mvngrad.models.means import FixedMean, Mean, as_mean
 from mvngrad.models.structure import Structure
 
@@ -24,12 +27,16 @@ FIRST_LOOK = 65536  # rows in which holes are looked for before anything is summ
 
 
 class Sample(NamedTuple):
-    """Moments or Patterns, the mean as a structure, names of columns, rows with nothing in them."""
+    """Moments or Patterns, the mean as a structure, names of columns, rows with nothing in them.
+
+    ``regressed`` says more where the mean is linear in a design.
+    """
 
     data: Moments | Patterns
     mean: Mean
     columns: tuple[str, ...]
     n_empty: int = 0
+    regressed: Regressed | None = None
 
 
 def sample_of(
@@ -44,8 +51,18 @@ def sample_of(
     """Moments of complete rows; patterns where there are holes and ``missing`` is "fiml"."""
     require_missing(missing)
     if isinstance(data, Moments):
+        if isinstance(mean, Linear) or is_formula(mean):
+            raise NeedsRowsError("a mean that is linear in a design needs the rows of the data.")
         return _checked(data, structure, mean, weights, columns)
-    rows, names = as_table(data, columns)
+    if isinstance(mean, str) and is_formula(mean):
+        (rows, names), design, of = designed(data, mean, columns)
+        mean = Linear(design, of)
+    else:
+        rows, names = as_table(data, columns)
+    if isinstance(mean, Linear):
+        w = as_weights(weights, len(rows))
+        found = regressed(Job(rows, w, mean, structure, names), missing, threads)
+        return Sample(found.data, found.mean, names, found.n_empty, found)
     mean = as_mean(mean, len(names))
     rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
     job = Requirements(structure, mean, names)

@@ -119,6 +119,8 @@ def status_name(fit: Fit) -> str:
 
 def _tables(fit: Fit) -> Iterator[PlainTable]:
     yield _moments_table(fit)
+    if fit.coefficients is not None:
+        yield coefficient_table(fit)
     if len(fit.columns) > 1 and not isinstance(fit.structure, Diagonal | Spherical):
         whole = len(fit.columns) <= MOST_CORRELATED
         yield _correlation_matrix(fit) if whole else _strongest_correlations(fit)
@@ -130,7 +132,25 @@ def _moments_table(fit: Fit) -> PlainTable:
     rows = list(zip(short_names(fit.columns), *columns, strict=False))
     if len(fit.columns) > MOST_COLUMNS:
         rows.append((f"… and {len(fit.columns) - MOST_COLUMNS} more", "", ""))
-    return PlainTable("", ("column", "mean", "sd"), tuple(rows))
+    deviation = "sd" if fit.coefficients is None else "residual sd"
+    return PlainTable("", ("column", "mean", deviation), tuple(rows))
+
+
+def coefficient_table(fit: Fit) -> PlainTable:
+    """Coefficients by name: columns side by side where they share a design, else in a list."""
+    names, given = short_names(fit.columns), fit.coefficients
+    title, of = "Coefficients", fit.design_names
+    if isinstance(given, list):
+        rows = [
+            (f"{column}: {name}", f"{value:.4g}")
+            for column, labels, beta in zip(names, of, given, strict=True)
+            for name, value in zip(short_names(labels), beta.tolist(), strict=True)
+        ]
+        return PlainTable(title, ("", "value"), tuple(rows))
+    header = ("", "value") if given is None or given.ndim == 1 else ("", *names)
+    values = np.atleast_2d(given.T).T.tolist() if given is not None else []
+    lines = zip(short_names(of[0]), values, strict=True)
+    return PlainTable(title, header, tuple((n, *(f"{x:.4g}" for x in line)) for n, line in lines))
 
 
 def _correlation_matrix(fit: Fit) -> PlainTable:
@@ -173,7 +193,7 @@ def _empty_rows(count: int) -> tuple[str, ...]:
 
 
 def to_frame(fit: Fit, what: str) -> Any:
-    """A pandas dataframe of the mean, covariance, correlation, factor or trace.
+    """A pandas dataframe of the mean, coefficients, covariance, correlation, factor or trace.
 
     Raises
     ------
@@ -192,9 +212,24 @@ def to_frame(fit: Fit, what: str) -> Any:
         return pd.DataFrame(fit.trace.to_dict())
     if what == "mean":
         return pd.DataFrame({"mean": fit.mean}, index=names)
+    if what == "coefficients":
+        return _coefficient_frame(fit, pd)
     values = getattr(fit, what)
     across = [f"f{k + 1}" for k in range(values.shape[1])] if what == "factor" else names
     return pd.DataFrame(values, index=names, columns=across)
+
+
+def _coefficient_frame(fit: Fit, pd: Any) -> Any:
+    """A row a coefficient; a column for each of the data where they share a design."""
+    if fit.coefficients is None:
+        raise DataError("this fit has one mean for all rows, to_frame('mean'); no coefficients.")
+    if isinstance(fit.coefficients, list):
+        pairs = zip(fit.columns, fit.design_names, strict=True)
+        index = pd.MultiIndex.from_tuples([(c, name) for c, names in pairs for name in names])
+        return pd.DataFrame({"coefficient": np.concatenate(fit.coefficients)}, index=index)
+    shared = fit.coefficients.ndim == 2
+    across = list(fit.columns) if shared else ["coefficient"]
+    return pd.DataFrame(fit.coefficients, index=list(fit.design_names[0]), columns=across)
 
 
 def _pandas() -> Any:

@@ -85,6 +85,7 @@ class MissingReport:
     rows: Counts
     n_empty: int = 0
     means: PatternMeans | None = None
+    untested: str = ""
 
     @classmethod
     def of(
@@ -94,6 +95,8 @@ class MissingReport:
         mean: Any,
         factor: Any,
         noise: Any = None,
+        *,
+        untested: str = "",
     ) -> MissingReport:
         """The report of sorted rows and an estimate; the rows themselves are not kept.
 
@@ -103,6 +106,7 @@ class MissingReport:
         columns : sequence of str, d of them
         mean : (d,) array                         μ̂, in the units of the data
         factor, noise : (d, k) and (d,) arrays    Ŝ = ΛΛᵀ + diag ψ
+        untested : str                            why there is no test of MCAR, where there is none
 
         Raises
         ------
@@ -120,6 +124,7 @@ class MissingReport:
             patterns.counts[order],
             patterns.n_empty,
             _means(patterns, as_vector(mean, "mean", patterns.d), factor, noise),
+            untested,
         )
 
     @cached_property
@@ -170,8 +175,8 @@ class MissingReport:
 
         Raises
         ------
-        NeedsRowsError
-            If the report came without rows.
+        NeedsRowsError, DataError
+            If the report came without rows, or the mean of the fit is linear in a design.
 
         Notes
         -----
@@ -182,6 +187,11 @@ class MissingReport:
         """
         if self.means is None:
             raise _needs_rows()
+        if self.untested:
+            raise DataError(
+                f"Little's test compares means of rows, and {self.untested}. Fit the columns of "
+                "the design together with the others: mvngrad.fit(X).missing.mcar_test()."
+            )
         from scipy.special import chdtrc
 
         n, means, mean, root = self.means

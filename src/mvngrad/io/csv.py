@@ -81,6 +81,20 @@ def _read(source: TextSource, columns: Sequence[str | int] | None) -> CsvTable:
     return CsvTable(table, left_out, source, header)
 
 
+def read_words(data: CsvTable, columns: Sequence[str]) -> dict[str, Any]:
+    """Columns of any kind: float64 arrays where they hold numbers, else arrays of words or None."""
+    chosen = chosen_columns(data.source, data.header, columns) if columns else ()
+    found = _parsed(data.source, data.header, chosen, set(chosen)) if chosen else {}
+    return {data.header.names[j]: _values(Words.of(found[str(j)])) for j in chosen}
+
+
+def _values(words: Words) -> Any:
+    if words.any_number and not words.stray:
+        return words.numbers().to_numpy()
+    values = words.words.to_pylist()
+    return np.array([None if w is None or is_missing(w) else w for w in values], dtype=object)
+
+
 # The values
 
 

@@ -9,12 +9,13 @@ from typing import final
 import numpy as np
 
 from mvngrad.core.curvature import curvature_product
+from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, curvature, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance
-from mvngrad.core.ops import Array, solve_lower
+from mvngrad.core.ops import Array, outer, solve_lower
 from mvngrad.core.patterns import Patterns
 
 MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
@@ -79,10 +80,13 @@ class Observed:
     ----------
     patterns : Patterns      the rows z, in their own diagonal frame
     inner : AffineFrame      (m₁, L₁), relative to that frame
+    design : Design, optional
+        Rows with means of their own, Mζ: then all origins are (d, P), and so is what μ is here.
     """
 
     patterns: Patterns
     inner: AffineFrame
+    design: Design | None = None
 
     @property
     def weight(self) -> float:
@@ -92,7 +96,7 @@ class Observed:
     @property
     def center(self) -> Array:
         """The origin: the frame is laid about the data."""
-        return np.zeros(self.patterns.d)
+        return np.zeros_like(self.inner.origin)
 
     @cached_property
     def frame(self) -> AffineFrame:
@@ -108,13 +112,16 @@ class Observed:
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J of the observed entries; gradients from expected moments."""
-        e = evaluate_observed(self.patterns, self._seen(mu), self._root(S))
+        at = self._seen(mu), self._root(S)
+        e = self.design.evaluate(*at) if self.design else evaluate_observed(self.patterns, *at)
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 
     def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
         """The observed-data curvature."""
-        L = self._root(e.covariance)
-        return curvature_product(self.patterns, self._seen(mu), L, delta, E)
+        at = self._seen(mu), self._root(e.covariance)
+        if self.design:
+            return self.design.curvature(*at, delta, E)
+        return curvature_product(self.patterns, *at, delta, E)
 
     def flat(self, S: Covariance) -> Array:
         """L⁻¹(eᵢeⱼᵀ + eⱼeᵢᵀ)L⁻ᵀ of each pair of columns that no row has both of (q, d, d)."""
@@ -127,7 +134,7 @@ class Observed:
     def expected(self, e: Evaluation, mu: Array) -> Moments:
         """m = μ + Lr and C = nL(K − rrᵀ)Lᵀ, in the frame of the parameters."""
         L, r, n = e.covariance.root(len(mu)), e.residual, self.weight
-        spread = L @ (n * (e.scatter - np.multiply.outer(r, r))) @ L.T
+        spread = L @ (n * (e.scatter - outer(r, r))) @ L.T
         return Moments(n, self.patterns.n_obs, mu + L @ r, spread, self.frame)
 
     def _seen(self, mu: Array) -> Array:

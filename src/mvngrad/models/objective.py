@@ -17,7 +17,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, outer
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
@@ -79,7 +79,7 @@ class Objective:
     @property
     def n_beta(self) -> int:
         """Length of β."""
-        return len(self.mean.start(self.data.center))
+        return len(self.mean.pull(self.data.center))
 
     def split(self, params: Array) -> tuple[Array, Array]:
         """(β, θ)."""
@@ -122,13 +122,16 @@ class Objective:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""
         beta, _ = self.split(point.params)
         moments = self.data.expected(point.evaluation, self.mean.mean(beta))
-        return self.best_for(moments)
+        return self.best_for(moments, point.covariance)
 
-    def best_for(self, moments: Moments) -> Array:
-        """(β, θ) of the best mean and covariance for complete data, in closed form."""
-        beta = self.mean.start(moments.center)
+    def best_for(self, moments: Moments, S: Covariance | None = None) -> Array:
+        """(β, θ) of the best mean and covariance for complete data, in closed form.
+
+        Where the best mean depends on S, it is that for S: J falls all the same.
+        """
+        beta = self.mean.start(moments.center, S)
         c = moments.center - self.mean.mean(beta)
-        scatter = moments.spread + moments.weight * np.multiply.outer(c, c)
+        scatter = moments.spread + moments.weight * outer(c, c)
         return np.concatenate([beta, self.structure.start(scatter / moments.weight)])
 
     def natural_direction(self, point: Point) -> Array:
@@ -142,15 +145,27 @@ class Objective:
         its part is ½‖r‖², for a covariance with every direction free ¼‖I − K‖², r and K the
         whitened residual and scatter: no units enter, and no gauge direction.
         """
-        if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
-            return self.saturated_optimality(point.evaluation)
+        if self.structure.saturated:
+            return self.saturated_optimality(point)
         direction, unsolved = solve_consistent(partial(self.fisher_product, point), -point.gradient)
         return float(-0.5 * point.gradient @ direction) if unsolved <= HALF_DIGITS else np.inf
 
-    def saturated_optimality(self, e: Evaluation) -> float:
-        """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
-        of_mean = 0.5 * float(e.residual @ e.residual) * self.mean_is_free
+    def saturated_optimality(self, point: Point) -> float:
+        """½‖r‖², of as much of the mean as is free, + ¼‖I − K‖²."""
+        e = point.evaluation
+        of_mean = 0.5 * float((self._free_residual(point) ** 2).sum())
         return of_mean + float(((e.score.core / self.data.weight) ** 2).sum())
+
+    def _free_residual(self, point: Point) -> Array:
+        if self.mean_is_free or not self.n_beta:
+            return point.evaluation.residual * self.mean_is_free
+        g, _ = self.split(point.gradient)
+        return np.asarray(np.linalg.solve(self.mean_root(point.covariance).T, g))
+
+    def mean_root(self, S: Covariance) -> Array:
+        """R (q, q), RᵀR the information of β per unit weight: QR of the whitened tangents of μ."""
+        columns = [S.whiten(self.mean.push(v)).ravel() for v in np.eye(self.n_beta)]
+        return np.asarray(np.linalg.qr(np.array(columns).T, mode="r"))
 
     @property
     def mean_is_free(self) -> bool:

@@ -1,0 +1,131 @@
+"""Rows with holes seen through what they observe, by QR, patterns of one size at a time.
+
+    L_oᵀ = QR        W = QR⁻ᵀ = L_o⁺        Π = QQᵀ
+
+As in ``marginal``, of which this is the form for sums that need every row: given x_o with residual
+y, the residual whitened by L has mean Wy and covariance I − Π. Errors go with ε√cond(S).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Patterns
+
+BLOCK = 2**18  # numbers in the matrices of a block of rows: 2 MB
+
+Index = npt.NDArray[np.int64]
+
+
+class Group(NamedTuple):
+    """Patterns that observe equally many entries, and their rows.
+
+    patterns (p,)    which they are        entries (p, k)    what they observe
+    rows     (m,)    their rows            which   (m,)      the pattern of each row, from 0 … p−1
+    """
+
+    patterns: Index
+    entries: Index
+    rows: Index
+    which: Index
+
+
+def groups_of(patterns: Patterns) -> tuple[Group, ...]:
+    """All patterns, those of one size together."""
+    sizes, counts = patterns.observed.sum(axis=1), np.diff(patterns.starts)
+    row_patterns = np.repeat(np.arange(len(counts)), counts)
+    found = []
+    for k in np.unique(sizes):
+        those = np.flatnonzero(sizes == k)
+        rows = np.flatnonzero(sizes[row_patterns] == k)
+        entries = np.nonzero(patterns.observed[those])[1].reshape(len(those), k)
+        found.append(Group(those, entries, rows, np.searchsorted(those, row_patterns[rows])))
+    return tuple(found)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Projections:
+    """Q (p, d, k), W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) of every group, at one L (d, d)."""
+
+    groups: tuple[Group, ...]
+    Q: tuple[Array, ...]
+    W: tuple[Array, ...]
+    logdets: tuple[Array, ...]
+
+    @classmethod
+    def at(cls, L: Array, groups: tuple[Group, ...]) -> Projections:
+        """Of every pattern, by batches of QR."""
+        Q, W, logdets = zip(*(_triangularised(L[group.entries]) for group in groups), strict=True)
+        return cls(groups, Q, W, logdets)
+
+    def expected(self, y: Array) -> Array:
+        """Wy of all rows (r, d), of residuals that are 0 where nothing is observed."""
+        out = np.empty_like(y)
+        for group, W in zip(self.groups, self.W, strict=True):
+            for rows, which in _blocks(group, W):
+                seen = np.take_along_axis(y[rows], group.entries[which], axis=1)
+                out[rows] = _each(W[which], seen)
+        return out
+
+    def projected(self, u: Array) -> Array:
+        """Πu of all rows (r, d)."""
+        out = np.empty_like(u)
+        for group, Q in zip(self.groups, self.Q, strict=True):
+            for rows, which in _blocks(group, Q):
+                part = Q[which]
+                out[rows] = _each(part, _each(part.transpose(0, 2, 1), u[rows]))
+        return out
+
+    def spread(self, n: Array) -> Array:
+        """Σ n (I − Π) over patterns of weights n."""
+        seen = sum(
+            _outer(Q * n[g.patterns, None, None], Q)
+            for g, Q in zip(self.groups, self.Q, strict=True)
+        )
+        return n.sum() * np.eye(self.Q[0].shape[1]) - seen
+
+    def sandwich(self, n: Array, E: Array) -> Array:
+        """Σ n ΠEΠ over patterns of weights n."""
+        out = np.zeros_like(E)
+        for g, Q in zip(self.groups, self.Q, strict=True):
+            inner = Q.transpose(0, 2, 1) @ (E @ Q)
+            out += _outer((Q @ inner) * n[g.patterns, None, None], Q)
+        return out
+
+    def logdet(self, n: Array) -> float:
+        """Σ n log|S_oo|."""
+        return float(
+            sum(n[g.patterns] @ part for g, part in zip(self.groups, self.logdets, strict=True))
+        )
+
+
+def _triangularised(rows: Array) -> tuple[Array, Array, Array]:
+    """Q, W and 2 Σ log|Rⱼⱼ| for rows o of L (p, k, d)."""
+    Q, R = np.linalg.qr(rows.transpose(0, 2, 1))
+    W = np.linalg.solve(R, Q.transpose(0, 2, 1)).transpose(0, 2, 1)
+    return Q, W, 2.0 * np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))).sum(axis=1)
+
+
+def _blocks(group: Group, matrices: Array) -> Iterator[tuple[Any, Any]]:
+    """Some rows at a time, with the pattern of each."""
+    size = max(BLOCK // (matrices.shape[1] * matrices.shape[2]), 1)
+    for begin in range(0, len(group.rows), size):
+        part = slice(begin, begin + size)
+        yield group.rows[part], group.which[part]
+
+
+def _each(A: Array, x: Array) -> Array:
+    """Aᵢxᵢ of (m, a, b) and (m, b)."""
+    return np.matmul(A, x[:, :, None])[:, :, 0]
+
+
+def _outer(A: Array, B: Array) -> Array:
+    """Σ_p A_p B_pᵀ of (p, d, k), as one product."""
+    return np.tensordot(A, B, axes=([0, 2], [0, 2]))
