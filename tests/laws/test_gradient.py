@@ -14,7 +14,9 @@ import pytest
 
 import mvngrad as mg
 from cases import CASES, Case, factor_of_condition
+from mvngrad.core import likelihood
 from mvngrad.core.frame import AffineFrame
+from mvngrad.core.operators import DenseCovariance, DiagonalCovariance, IdentityCovariance
 from mvngrad.models.data import Complete
 from mvngrad.models.means import FreeMean
 from mvngrad.models.objective import Objective
@@ -116,3 +118,16 @@ def test_structures(case: Case, rng):
     assert point.value == pytest.approx(naive_nll(X, mu, S(case.theta, case.d), w) / len(X))
     found = point.gradient[case.d :]
     assert np.linalg.norm(found - expected) <= 1e-13 * case.condition * np.linalg.norm(expected)
+
+
+def test_value_alone_is_the_value(rng):
+    X = rng.standard_normal((20, 4)) + 1.0
+    moments, mu, L = mg.Moments.of(X, frame=AffineFrame.identity(4)), rng.random(4), _lower(rng, 4)
+    for S in (DenseCovariance(L), DiagonalCovariance(np.diag(L)), IdentityCovariance()):
+        J = likelihood.evaluate(moments, mu, S).nll
+        assert likelihood.value(moments, mu, S) == pytest.approx(J, rel=1e-14)
+        assert pytest.approx(J, rel=1e-12) == mg.nll(X, mu, S.root(4))
+
+
+def _lower(rng, d):
+    return np.tril(rng.standard_normal((d, d)), -1) + np.diag(rng.uniform(1.0, 2.0, d))

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import subprocess
 import sys
 import textwrap
 
+import numba
 import numpy as np
 import pytest
+from llvmlite import binding
 
 from mvngrad.core import scatter
+from mvngrad.core.kernels import jit
+from mvngrad.core.kernels import scatter as kernels
 from mvngrad.core.scatter import KERNEL_WORK, Sums, block_sums, chunk_bounds, chunk_sums
 from mvngrad.core.threads import map_reduce, single_blas
 
 EPS = np.finfo(float).eps
 COLUMNS = (1, 2, 3, 5, 20, 63, 64, 65, 100, 130)
-ROWS = (0, 1, 2, 127, 128, 129, 1000)
+ROWS = (0, 1, 2, 127, 128, 129, 1000, 255, 256, 257)
 ALWAYS, NEVER = KERNEL_WORK, 0.0
 
 
@@ -85,6 +90,30 @@ def test_kernel_is_its_specification(rng, d):
             assert_same_sums(got, expected, X, shift, w, root)
 
 
+def loops(features, monkeypatch):
+    """The kernels as they would be on a machine with these features, compiled anew."""
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr(jit, "compiled", numba.njit(nogil=True, error_model="numpy"))
+    spec = importlib.util.spec_from_file_location("loops", kernels.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_groups_of_tiles_change_no_bit(rng, monkeypatch):
+    wide = loops({"avx512f": True}, monkeypatch)
+    narrow = loops({}, monkeypatch)
+    assert (wide.DOWN, narrow.DOWN) == (1, 3)
+    for d in (3, 8, 20, 130, 280):
+        X, roots = rng.standard_normal((300, d)), rng.random(300)
+        sums = []
+        for kernel in (wide, narrow):
+            T = kernel.tiles(d)
+            kernel.accumulate(X, *kernel.padded(np.zeros(d), None), roots, T)
+            sums.append(T)
+        assert np.array_equal(*sums)
+
+
 def layouts(X):
     wide = np.zeros((2 * len(X), 2 * X.shape[1]), X.dtype)
     wide[::2, 1::2] = X
@@ -130,7 +159,7 @@ def test_broadcast_and_mapped_rows(rng, tmp_path, work):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_shows(rng, d, bad, work):
     X, w = rng.standard_normal((300, d)), rng.random(300)
-    for i, j in ((0, 0), (299, d - 1), (128, d // 2)):
+    for i, j in ((0, 0), (299, d - 1), (256, d // 2)):
         broken = X.copy()
         broken[i, j] = bad
         for weights in (None, w):

@@ -107,14 +107,24 @@ def evaluate(data: Statistics, mu: Array, S: Covariance) -> Evaluation:
     return _evaluation(n, r, add_outer(whitened_scatter(S, C) / n, r), S)
 
 
+def value(data: Statistics, mu: Array, S: Covariance) -> float:
+    """J(μ, S) alone, which asks for no more of K than its trace."""
+    n, r = data.weight, S.whiten(data.center - mu)
+    return _value(n, len(r), whitened_scatter(S, data.spread).trace() / n + r @ r, S)
+
+
 def evaluate_about(n: float, t: Array, A: Array, S: Covariance) -> Evaluation:
     """The same from sums about μ itself: n, t = Σwᵢ(xᵢ−μ) = n(m−μ), and A."""
     return _evaluation(n, S.whiten(t / n), whitened_scatter(S, A) / n, S)
 
 
 def _evaluation(n: float, r: Array, K: Array, S: Covariance) -> Evaluation:
-    J = 0.5 * n * (len(r) * LOG_2PI + S.logdet + K.trace())
-    return Evaluation(float(J), -n * S.unwhiten(r), K, r, n, S)
+    J = _value(n, len(r), K.trace(), S)
+    return Evaluation(J, -n * S.unwhiten(r), K, r, n, S)
+
+
+def _value(n: float, d: int, trace: float, S: Covariance) -> float:
+    return float(0.5 * n * (d * LOG_2PI + S.logdet + trace))
 
 
 def curvature(e: Evaluation, delta: Array, E: Array) -> tuple[Array, Array]:

@@ -142,7 +142,9 @@ class Moments:
         """
         variances = np.diagonal(self.spread)
         scales = np.sqrt(np.where(variances > 0.0, variances, 1.0))
-        L, pivots = partial_cholesky(self.spread / np.multiply.outer(scales, scales))
+        correlation = np.multiply.outer(scales, scales)
+        np.divide(self.spread, correlation, out=correlation)
+        L, pivots = partial_cholesky(correlation)
         L *= (scales / np.sqrt(self.weight))[:, None]
         return L, pivots
 

@@ -42,7 +42,7 @@ def full_rank_root(factor: Array, noise: Any = None, *, name: str = "factor") ->
 
 def correlation_condition(factor: Array) -> float:
     """Condition number of the correlation matrix of ΛΛᵀ, estimated from its triangular root."""
-    rows = factor / np.sqrt((factor**2).sum(axis=1))[:, None]
+    rows = factor / np.sqrt(np.einsum("ij,ij->i", factor, factor))[:, None]
     return condition_estimate(lower_root(rows)) ** 2
 
 

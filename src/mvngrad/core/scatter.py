@@ -29,7 +29,7 @@ SHARED_WORK = 1e8  # rows · d² from which two threads gain more than it costs 
 CHUNK_LIMIT = 65536  # rows at most, so that rounding in one long sum stays small
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once
-KERNEL_ROWS = 128  # rows of a block in the compiled loop
+KERNEL_ROWS = 256  # rows of a block in the compiled loop
 STRETCH = 512  # rows that one sum runs over
 
 

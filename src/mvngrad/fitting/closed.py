@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mvngrad.core.likelihood import evaluate
+from mvngrad.core.likelihood import value
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import DenseCovariance, IdentityCovariance
 from mvngrad.core.roots import correlation_condition
@@ -52,8 +52,8 @@ def _saturated_closed_form(
     own = in_own_frame(scatter, known(mean))
     objective = Objective(Complete(own), structure, mean.in_frame(own.frame))
     beta = objective.mean.start(own.center)
-    e = evaluate(own, objective.mean.mean(beta), IdentityCovariance())
-    nll, optimality = objective.total(e.nll / own.weight), _probed_optimality(scatter)
+    J = value(own, objective.mean.mean(beta), IdentityCovariance())
+    nll, optimality = objective.total(J / own.weight), _probed_optimality(scatter)
     return Solution(
         nll=nll,
         mean=mean_of(objective, beta, mean),

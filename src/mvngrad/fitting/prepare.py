@@ -92,7 +92,7 @@ def in_own_frame(scatter: Moments, mu: Array | None = None) -> Moments:
     about = scatter.mean if mu is None else mu
     own = AffineFrame(about, compose(frame, scatter.root_and_pivots[0]))
     c = own.whiten(frame.color(scatter.center + frame.whiten(frame.origin - about)))
-    spread = np.zeros_like(scatter.spread) if mu is None else np.multiply.outer(c, -n * c)
+    spread = np.zeros((len(c), len(c))) if mu is None else np.multiply.outer(c, -n * c)
     spread[np.diag_indices(len(c))] += n
     return replace(scatter, center=c, spread=spread, frame=own)
 

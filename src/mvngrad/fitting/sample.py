@@ -23,7 +23,7 @@ from mvngrad.models.linear import Linear
 from mvngrad.models.means import FixedMean, Mean, as_mean
 from mvngrad.models.structure import Structure
 
-FIRST_LOOK = 65536  # rows in which holes are looked for before anything is summed
+FIRST_LOOK = 2**21  # entries among which a hole is looked for before anything is summed
 
 
 class Sample(NamedTuple):
@@ -78,7 +78,8 @@ def sample_of(
 
 def _shows_holes(rows: Rows, w: Array | None) -> bool:
     """Whether the first rows have one: then no pass over all of them has to find out."""
-    first = rows[:FIRST_LOOK] if w is None else rows[:FIRST_LOOK][w[:FIRST_LOOK] > 0.0]
+    few = max(FIRST_LOOK // rows.shape[1], 1)
+    first = rows[:few] if w is None else rows[:few][w[:few] > 0.0]
     return rows.dtype.kind == "f" and bool(np.isnan(first.sum()))
 
 

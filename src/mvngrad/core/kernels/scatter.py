@@ -1,7 +1,7 @@
 """Scatter of rows in vector registers: one read of the data and no copy of them.
 
 A row is widened by a one, y = [z 1], so that a single symmetric product Σ w y yᵀ holds scatter,
-total and weight. Columns go in *panels* of 8. A block of 128 rows is shifted, scaled and packed
+total and weight. Columns go in *panels* of 8. A block of 256 rows is shifted, scaled and packed
 panel by panel, P (panels, rows, 8). Then each pair of panels i ≥ j gains its 8×8 *tile* of the
 lower triangle, held in registers over all rows of the block:
 
@@ -30,15 +30,15 @@ from mvngrad.core.kernels.jit import compiled
 Floats = npt.NDArray[np.float64]
 
 LANES = 8  # columns of a panel: the layout, the same on every machine
-ROWS = 128  # rows of a block: three panels and one more fill 32 kB, a first-level cache
+ROWS = 256  # rows of a block: the more, the less often tiles are loaded and stored
 ROOM = (ROWS + 1) * LANES  # doubles of a panel; a power of two would make panels share cache sets
-STRETCH = 32  # panels that stay in the second-level cache while all others pass by
+STRETCH = 16  # panels that stay in 256 kB, a second-level cache, while all others pass by
 LINE = 64  # bytes of a cache line
 
-# What fits into registers: three tiles where they are 32 and wide (AVX-512), else half a tile.
+# What fits into registers: three tiles side by side where these are 32 and wide (AVX-512); else
+# six rows at a time of three tiles below each other, which leaves four of 16 to the operands.
 WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
-GROUP = 3 if WIDE else 1
-STRIP = LANES if WIDE else LANES // 2
+DOWN, ACROSS, STRIP = (1, 3, LANES) if WIDE else (3, 1, 6)
 
 
 def tiles(d: int) -> Floats:
@@ -128,56 +128,66 @@ def _pack_lanes(
     return types.void(X, row, p, shifts, factors, root, P, k), build
 
 
-def _add_tiles(width: int) -> Any:
-    """T[tile + v, m, :] += Σₖ P[i, k, m] P[j + v, k, :] for `width` tiles side by side.
+def _add_tiles(height: int, width: int) -> Any:
+    """T[tile(i + u, j + v), m, :] += Σₖ P[i + u, k, m] P[j + v, k, :], `height` by `width` tiles.
 
     Meanwhile X is fetched from element `ahead` on, a cache line with each of the rows.
     """
 
-    def add(
-        _: Any, P: Any, i: Any, j: Any, rows: Any, T: Any, tile: Any, X: Any, ahead: Any
-    ) -> Any:
+    def add(_: Any, P: Any, i: Any, j: Any, rows: Any, T: Any, X: Any, ahead: Any) -> Any:
         def build(context: Any, b: Any, signature: Any, values: Any) -> Any:
             kinds = signature.args
-            P, i, j, rows, T, tile, X, ahead = values
+            P, i, j, rows, T, X, ahead = values
 
             def panel(number: Any, k: Any) -> Any:
                 place = b.add(b.mul(number, _I64(ROOM)), b.mul(k, _I64(LANES)))
                 return _eight(context, b, kinds[0], P, place)
 
-            def target(v: int, m: int) -> Any:
-                place = b.add(b.mul(tile, _I64(LANES**2)), _I64(v * LANES**2 + m * LANES))
+            def target(m: int, v: int) -> Any:
+                row, lane = b.add(i, _I64(m // LANES)), m % LANES
+                before = b.udiv(b.mul(row, b.add(row, _I64(1))), _I64(2))  # tiles of rows above
+                tile = b.add(before, b.add(j, _I64(v)))
+                place = b.add(b.mul(tile, _I64(LANES**2)), _I64(lane * LANES))
                 return _eight(context, b, kinds[4], T, place)
 
-            def operands(k: Any) -> tuple[Any, list[Any]]:
-                line = b.mul(k, _I64(8 * LINE // kinds[6].dtype.bitwidth))
-                _fetch(b, _eight(context, b, kinds[6], X, b.add(ahead, line)), _SOON)
+            def operands(k: Any) -> tuple[list[Any], list[Any]]:
+                x = [panel(b.add(i, _I64(u)), k) for u in range(height)]
                 y = [b.load(panel(b.add(j, _I64(v)), k), align=8) for v in range(width)]
-                return panel(i, k), y
+                return x, y
 
-            for v, m in itertools.product(range(width), range(LANES)):
-                _fetch(b, target(v, m), _NEXT)
-            for low in range(0, LANES, STRIP):
-                cells = list(itertools.product(range(low, low + STRIP), range(width)))
-                for (m, v), held in zip(cells, _products(b, rows, operands, cells), strict=True):
-                    total = b.fadd(b.load(target(v, m), align=8), held)
-                    b.store(total, target(v, m), align=8)
+            def fetch(k: Any) -> None:
+                line = b.mul(k, _I64(8 * LINE // kinds[5].dtype.bitwidth))
+                _fetch(b, _eight(context, b, kinds[5], X, b.add(ahead, line)), _SOON)
+
+            cells = list(itertools.product(range(height * LANES), range(width)))
+            for m, v in cells:
+                _fetch(b, target(m, v), _NEXT)
+            for low in range(0, len(cells), STRIP * width):
+                some = cells[low : low + STRIP * width]
+                sums = _products(b, rows, operands, some, fetch if low == 0 else None)
+                for (m, v), held in zip(some, sums, strict=True):
+                    total = b.fadd(b.load(target(m, v), align=8), held)
+                    b.store(total, target(m, v), align=8)
             return context.get_dummy_value()
 
-        return types.void(P, i, j, rows, T, tile, X, ahead), build
+        return types.void(P, i, j, rows, T, X, ahead), build
 
     return intrinsic(add)
 
 
-def _products(b: Any, rows: Any, operands: Any, cells: list[tuple[int, int]]) -> list[Any]:
+def _products(
+    b: Any, rows: Any, operands: Any, cells: list[tuple[int, int]], fetch: Any
+) -> list[Any]:
     """Σₖ x[m] y[v] for the cells (m, v), each in a register: LLVM keeps such slots there."""
     slots = {cell: cgutils.alloca_once(b, _VECTOR) for cell in cells}
     for slot in slots.values():
         b.store(ir.Constant(_VECTOR, [0.0] * LANES), slot)
     with cgutils.for_range(b, rows) as loop:
+        if fetch is not None:
+            fetch(loop.index)
         x, y = operands(loop.index)
         for m, group in itertools.groupby(slots, key=itemgetter(0)):
-            spread = _lane(b, x, m)  # one at a time: the sums need the other registers
+            spread = _lane(b, x[m // LANES], m % LANES)  # one at a time: sums need the registers
             for cell in group:
                 product = b.fmul(spread, y[cell[1]], flags=("contract",))
                 b.store(b.fadd(b.load(slots[cell]), product, flags=("contract",)), slots[cell])
@@ -185,7 +195,9 @@ def _products(b: Any, rows: Any, operands: Any, cells: list[tuple[int, int]]) ->
 
 
 _pack_eight = intrinsic(_pack_lanes)
-_add_one, _add_two, _add_three = _add_tiles(1), _add_tiles(2), _add_tiles(3)
+_add_one, _add_two, _add_three = (
+    _add_tiles(min(number, DOWN), min(number, ACROSS)) for number in (1, 2, 3)
+)
 
 
 # --- loops -------------------------------------------------------------------------------------
@@ -210,16 +222,15 @@ def _update(P: Floats, rows: int, T: Floats, X: Any, ahead: int) -> None:
     last = ahead + ROWS * X.shape[1] - step
     for low in range(0, panels, STRETCH):
         high = min(low + STRETCH, panels)
-        for j in range(0, high, GROUP):
-            for i in range(max(j, low), high):
-                tile = i * (i + 1) // 2 + j
-                width = min(GROUP, i - j + 1)
-                if width == 3:
-                    _add_three(P, i, j, rows, T, tile, X, ahead)
-                elif width == 2:
-                    _add_two(P, i, j, rows, T, tile, X, ahead)
+        for j in range(0, high, ACROSS):
+            for i in range(max(j, low), high, DOWN):
+                number = min(DOWN, high - i) * min(ACROSS, i - j + 1)
+                if number == 3:
+                    _add_three(P, i, j, rows, T, X, ahead)
+                elif number == 2:
+                    _add_two(P, i, j, rows, T, X, ahead)
                 else:
-                    _add_one(P, i, j, rows, T, tile, X, ahead)
+                    _add_one(P, i, j, rows, T, X, ahead)
                 ahead = min(ahead + step, last)
 
 
