@@ -234,7 +234,7 @@ def promax(
         raise DataError(f"power must be a number above 1, as 4; got {power}.")
     A = independent(as_loadings(loadings), "promax")
     first = varimax(A, kaiser=kaiser, n_starts=n_starts, tol=tol, max_iter=max_iter)
-    U = _promax_step(first.loadings, power)
+    U = _promax_step(first.loadings, power) if A.size else np.eye(0)
     W = np.linalg.inv(U)
     return _canonical(A, first.transform @ U, W @ W.T, np.nan, first.converged)
 
@@ -264,7 +264,7 @@ def _canonical(A: Array, U: Array, Phi: Array, value: float, converged: bool) ->
     L = A @ U
     order = np.argsort(-(L * (L @ Phi)).sum(axis=0), kind="stable")
     signs = np.where(L.sum(axis=0) < 0.0, -1.0, 1.0)[order]
-    Phi = Phi[np.ix_(order, order)] * np.multiply.outer(signs, signs)
+    Phi = Phi[np.ix_(order, order)] * np.multiply.outer(signs, signs) + 0.0  # no −0
     np.fill_diagonal(Phi, 1.0)
     return Rotation(L[:, order] * signs, U[:, order] * signs, Phi, value, converged)
 

@@ -30,7 +30,7 @@ from mvngrad.inference.projection import Criterion, Family, Oblique, Point, desc
 
 ROUGH = 1e-5  # slope at which one start can be told from another
 SAME = 1e-9  # values of q a row, of mean communality 1, that are one minimum
-COLLAPSED = 1e-5  # smallest singular value of T: factors that have become one
+COLLAPSED = 1e-3  # smallest singular value of T: correlations within 1e-6 of 1
 
 
 class Search(NamedTuple):
@@ -91,7 +91,9 @@ def best(A: Array, search: Search) -> Found:
             f"{search.tol:.1e}: raise max_iter, or ask for a larger tol",
             ConvergenceWarning,
         )
-    return Found(point.T, point.value * (scale * size) ** 4, converged)
+    with np.errstate(over="ignore"):  # fourth powers of units; q may be inf, loadings are not
+        value = point.value * np.float64(scale * size) ** 4
+    return Found(point.T, float(value), converged)
 
 
 def _best_of_starts(family: Family, criterion: Criterion, search: Search) -> tuple[Point, bool]:
@@ -129,10 +131,12 @@ def unit_rows(A: Array) -> tuple[Array, float]:
 
 
 def _require_minimum(point: Point, gamma: float) -> None:
-    if not np.linalg.svd(point.T, compute_uv=False)[-1] > COLLAPSED:
+    smallest = float(np.linalg.svd(point.T, compute_uv=False)[-1])
+    if not smallest > COLLAPSED:
         raise DataError(
-            f"oblimin with gamma={gamma:g} has no minimum here: two factors become one, and q "
-            "falls without bound. Take gamma=0 (quartimin), or a negative one."
+            f"oblimin with gamma={gamma:g} makes two factors one: it falls on while the smallest "
+            f"eigenvalue of their correlation matrix goes to 0, and is at {smallest**2:.1e}. Take "
+            "gamma=0 (quartimin), or a negative one."
         )
 
 
