@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 import mvngrad as mg
 from mvngrad.fitting.parallel import correlation_eigenvalues, leading, noise_eigenvalues
@@ -67,6 +68,14 @@ def test_eigenvalues_sum_to_the_number_of_columns(rng):
     assert np.allclose(observed, np.linalg.eigvalsh(np.corrcoef(X.T))[::-1])
     full = correlation_eigenvalues(mg.Moments.of(X, frame="full"))
     assert np.allclose(observed, full)
+
+
+def test_bits_do_not_depend_on_threads():
+    drawn = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            drawn.append(noise_eigenvalues(400, 150, 2, np.random.default_rng(0)))
+    assert np.array_equal(*drawn)
 
 
 def test_the_largest_follows_marchenko_and_pastur():
@@ -161,6 +170,16 @@ def test_rows_of_the_table_are_what_they_say(rng):
         assert row.statistic == pytest.approx(2.0 * (full.loglik - row.loglik))
         assert row.df == full.n_params - row.n_params
         assert row.pvalue == pytest.approx(stats.chi2(row.df).sf(row.statistic))
+
+
+def test_factor_analysis_is_the_default(rng):
+    pytest.importorskip("mvngrad.models.factor_analytic", reason="no FactorAnalytic here yet")
+    X = rows_with_factors(400, 9, 2, rng)
+    chosen = mg.select_rank(X)
+    assert chosen.rank == 2
+    assert chosen.table[0].loglik == pytest.approx(mg.fit(X, "diagonal").loglik)
+    assert (np.diff([row.loglik for row in chosen.table]) > 0.0).all()
+    assert [row.df for row in chosen.table] == [36, 27, 19, 12]  # ((d−k)² − d − k)/2
 
 
 def test_options_reach_the_fits_and_complete_rows_are_read_once(rng):

@@ -18,6 +18,7 @@ import numpy as np
 
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
+from mvngrad.core.threads import single_blas
 from mvngrad.errors import DataError
 
 
@@ -32,14 +33,16 @@ def correlation_eigenvalues(moments: Moments) -> Array:
     """
     C = moments.scatter if not moments.frame.is_diagonal else moments.spread
     scales = np.sqrt(np.diagonal(C))
-    return np.asarray(np.linalg.eigvalsh(C / np.multiply.outer(scales, scales))[::-1])
+    with single_blas():
+        return _descending(C / np.multiply.outer(scales, scales))
 
 
 def noise_eigenvalues(n: float, d: int, count: int, rng: np.random.Generator) -> Array:
     """Eigenvalues (count, d) of correlation matrices of n rows of N(0, I), largest first."""
     if not n > 1.0:
         raise DataError(f"a correlation matrix needs rows of weight 2 or more; got n = {n:g}.")
-    return np.stack([_of_one_draw(n - 1.0, d, rng) for _ in range(count)])
+    with single_blas():  # the same bits whatever the number of threads
+        return np.stack([_of_one_draw(n - 1.0, d, rng) for _ in range(count)])
 
 
 def _of_one_draw(nu: float, d: int, rng: np.random.Generator) -> Array:
@@ -47,7 +50,12 @@ def _of_one_draw(nu: float, d: int, rng: np.random.Generator) -> Array:
     T = np.tril(rng.standard_normal((d, m)), -1)
     T[np.arange(m), np.arange(m)] = np.sqrt(rng.chisquare(nu - np.arange(m)))
     T /= np.linalg.norm(T, axis=1, keepdims=True)
-    return np.asarray(np.linalg.eigvalsh(T @ T.T)[::-1])
+    return _descending(T @ T.T)
+
+
+def _descending(correlation: Array) -> Array:
+    """Eigenvalues, largest first."""
+    return np.asarray(np.linalg.eigvalsh(correlation)[::-1])
 
 
 def leading(observed: Array, reference: Array) -> int:

@@ -15,7 +15,7 @@ Criterion = Literal["bic", "aic", "parallel"]
 
 
 class RankRow(NamedTuple):
-    """The fit with ``rank`` factors, and its likelihood ratio against the saturated model.
+    """The fit with ``rank`` factors, and its likelihood ratio against the saturated model, plain.
 
     Where that has no largest likelihood (n ≤ d), statistic and pvalue are NaN and df is 0.
     """

@@ -25,6 +25,7 @@ import numpy as np
 
 from mvngrad.core.checks import as_number
 from mvngrad.core.ops import Array
+from mvngrad.core.threads import single_blas
 from mvngrad.errors import ConvergenceWarning, DataError, warn
 from mvngrad.inference.projection import Criterion, Family, Oblique, Point, descend
 
@@ -82,7 +83,8 @@ def best(A: Array, search: Search) -> Found:
     rows, size = unit_rows(A) if search.kaiser else at_most_one(A)
     scale = float(np.sqrt((rows * rows).sum() / d))
     family, criterion = search.family(rows / scale), partial(crossing, gamma=search.gamma)
-    point, converged = _best_of_starts(family, criterion, search)
+    with single_blas():
+        point, converged = _best_of_starts(family, criterion, search)
     if isinstance(family, Oblique):
         _require_minimum(point, search.gamma)
     if not converged:
