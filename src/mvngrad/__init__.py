@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from mvngrad.fitting.convergence import Status, Step, Trace
     from mvngrad.fitting.fit import fit
+    from mvngrad.fitting.rank import select_rank
     from mvngrad.fitting.result import Fit
     from mvngrad.inference.missing import MissingReport
     from mvngrad.inference.pooling import pool
@@ -70,6 +71,7 @@ _HOME = {
     "nll": "core.nll",
     "nll_and_grad": "core.nll",
     "pool": "inference.pooling",
+    "select_rank": "fitting.rank",
 }
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "nll",
     "nll_and_grad",
     "pool",
+    "select_rank",
 ]
 
 

@@ -91,6 +91,13 @@ def test_signature_of_fit():
     assert defaults["n_starts"].default == 1
 
 
+def test_signature_of_select_rank():
+    names = parameters(mg.select_rank)
+    assert names[:3] == ["data", "max_rank", "criterion"]
+    assert keyword_only(mg.select_rank) == ["n_simulations", "quantile", "rng", "fit_rank"]
+    assert inspect.signature(mg.select_rank).parameters["criterion"].default == "bic"
+
+
 def test_signatures_of_moments():
     assert parameters(mg.Moments.of) == ["X", "weights", "frame", "threads"]
     assert parameters(mg.Moments.from_covariance) == ["S", "n", "mean", "ddof"]

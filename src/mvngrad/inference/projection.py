@@ -1,0 +1,176 @@
+"""Gradient projection: the rotation T of loadings A at which a criterion q of them is smallest.
+
+    orthogonal   L = AT,     TᵀT = I              ∂q/∂T = AᵀQ          tangent: G − T sym(TᵀG)
+    oblique      L = AT⁻ᵀ,   columns of length 1  ∂q/∂T = −(LᵀQT⁻¹)ᵀ    tangent: G − T diag(TᵀG)
+
+with Q = ∂q/∂L and G = ∂q/∂T. A step goes against the tangent part of G and back to the family: by
+the polar factor where T is orthogonal, by scaling columns to length 1 where it is oblique, so that
+Φ = TᵀT is a correlation matrix and LΦLᵀ = AAᵀ throughout.
+
+    oblique:  dL = −A T⁻ᵀ dTᵀ T⁻ᵀ = −L dTᵀ T⁻ᵀ,   ⟨Q, dL⟩ = −⟨LᵀQT⁻¹, dTᵀ⟩
+
+(Jennrich 2001, 2002; Bernaards & Jennrich 2005, whose steps are doubled and halved. Here the first
+step tried is Barzilai & Borwein's, 1988, which needs several times fewer.)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple, final
+
+import numpy as np
+
+from mvngrad.core.ops import Array
+
+Criterion = Callable[[Array], tuple[float, Array]]
+
+ROUNDING = 1e-14  # of the criterion, for loadings of mean communality 1, a row
+SUFFICIENT = 1e-4  # share of the decrease foretold that a step must bring
+HALVINGS = 50
+
+
+class Family(ABC):
+    """The rotations of loadings A (d, k) among which the best is looked for."""
+
+    def __init__(self, A: Array) -> None:
+        self.A = A
+
+    @abstractmethod
+    def loadings(self, T: Array) -> Array:
+        """L (d, k)."""
+
+    @abstractmethod
+    def pull(self, T: Array, L: Array, Q: Array) -> Array:
+        """∂q/∂T for Q = ∂q/∂L."""
+
+    @abstractmethod
+    def tangent(self, T: Array, G: Array) -> Array:
+        """The part of G along the family, at T."""
+
+    @abstractmethod
+    def back(self, X: Array) -> Array:
+        """A member of the family near X."""
+
+
+@final
+class Orthogonal(Family):
+    """L = AT, TᵀT = I.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A, T = np.eye(3)[:, :2], np.array([[0.6, -0.8], [0.8, 0.6]])
+    >>> np.allclose(Orthogonal(A).loadings(T) @ Orthogonal(A).loadings(T).T, A @ A.T)
+    True
+    """
+
+    def loadings(self, T: Array) -> Array:
+        """AT."""
+        return self.A @ T
+
+    def pull(self, T: Array, L: Array, Q: Array) -> Array:  # noqa: ARG002 - one signature
+        """AᵀQ."""
+        return self.A.T @ Q
+
+    def tangent(self, T: Array, G: Array) -> Array:
+        """G − T sym(TᵀG)."""
+        M = T.T @ G
+        return G - 0.5 * T @ (M + M.T)
+
+    def back(self, X: Array) -> Array:
+        """UVᵀ of X = U s Vᵀ, the nearest orthogonal matrix."""
+        U, _, Vt = np.linalg.svd(X)
+        return U @ Vt
+
+
+@final
+class Oblique(Family):
+    """L = AT⁻ᵀ with columns of T of length 1: factors may be correlated, Φ = TᵀT.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A, T = np.eye(3)[:, :2], np.array([[1.0, 0.6], [0.0, 0.8]])
+    >>> L = Oblique(A).loadings(T)
+    >>> np.allclose(L @ (T.T @ T) @ L.T, A @ A.T)
+    True
+    """
+
+    def loadings(self, T: Array) -> Array:
+        """AT⁻ᵀ."""
+        return np.asarray(np.linalg.solve(T, self.A.T).T)
+
+    def pull(self, T: Array, L: Array, Q: Array) -> Array:
+        """−(LᵀQT⁻¹)ᵀ."""
+        return np.asarray(-np.linalg.solve(T.T, Q.T @ L))
+
+    def tangent(self, T: Array, G: Array) -> Array:
+        """G − T diag(TᵀG)."""
+        return G - T * (T * G).sum(axis=0)
+
+    def back(self, X: Array) -> Array:
+        """Columns of X scaled to length 1."""
+        return X / np.linalg.norm(X, axis=0)
+
+
+class Point(NamedTuple):
+    """A rotation T, q there, and the tangent part of ∂q/∂T."""
+
+    T: Array
+    value: float
+    tangent: Array
+
+    @property
+    def slope(self) -> float:
+        """Length of the tangent gradient; 0 where q is stationary."""
+        return float(np.linalg.norm(self.tangent))
+
+
+def at(family: Family, criterion: Criterion, T: Array) -> Point:
+    """q and its gradient along the family at T; q is inf where T is singular."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            L = family.loadings(T)
+            value, Q = criterion(L)
+            tangent = family.tangent(T, family.pull(T, L, Q))
+    except np.linalg.LinAlgError:
+        return Point(T, np.inf, np.zeros_like(T))
+    return Point(T, value if np.isfinite(tangent).all() else np.inf, tangent)
+
+
+def descend(
+    family: Family, criterion: Criterion, T: Array, tol: float, max_iter: int
+) -> tuple[Point, bool]:
+    """From T downhill until the slope is at most ``tol`` · d; and whether it came to that.
+
+    A is to have mean communality 1, so that q and its curvature are of the order of d.
+    """
+    d = len(family.A)
+    point, step = at(family, criterion, T), 1.0 / d
+    for _ in range(max_iter):
+        if point.slope <= tol * d:
+            break
+        new = _shorter(family, criterion, point, step)
+        if new is None:
+            break
+        step, point = _next_step(point, new, d), new
+    return point, point.slope <= tol * d
+
+
+def _shorter(family: Family, criterion: Criterion, point: Point, step: float) -> Point | None:
+    """The first of the steps t, t/2, t/4 … that brings enough; None if none does."""
+    for _ in range(HALVINGS):
+        new = at(family, criterion, family.back(point.T - step * point.tangent))
+        enough = SUFFICIENT * step * point.slope**2
+        if new.value <= point.value - enough + ROUNDING * len(family.A):
+            return new
+        step *= 0.5
+    return None
+
+
+def _next_step(old: Point, new: Point, d: int) -> float:
+    """⟨s, s⟩/|⟨s, y⟩| for the last step s and the change y of the gradient on it."""
+    s = new.T - old.T
+    square, bend = float((s * s).sum()), abs(float((s * (new.tangent - old.tangent)).sum()))
+    return min(max(square / bend if bend > 0.0 else 1.0 / d, 1e-4 / d), 1e4 / d)
