@@ -140,8 +140,11 @@ def _theta(name: str, structure: Structure, d: int, condition: float) -> np.ndar
         if structure.equivariance != "affine":
             Lambda = np.diag(np.sqrt(spectrum(d, condition)))
         return structure.start_at(Lambda)
-    near = structure.start(np.diag(spectrum(d, condition if structure.rescales else 1.0)))
-    return near + 0.3 * rng.standard_normal(len(near))  # no symmetry hides anything
+    near = structure.start(2.0 * np.eye(d))
+    near = near + 0.3 * rng.standard_normal(len(near))  # no symmetry hides anything
+    if structure.equivariance == "scalar":
+        return near
+    return structure.rescale(near, np.sqrt(spectrum(d, condition) / 2.0))
 
 
 def _cases() -> list[Case]:
