@@ -13,10 +13,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mvngrad.models.algebra import Scaled
+from mvngrad.models.autoregressive import AR1
+from mvngrad.models.block_diagonal import BlockDiagonal
 from mvngrad.models.cholesky import Cholesky, InverseCholesky
+from mvngrad.models.compound_symmetry import CompoundSymmetry
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Factor
+from mvngrad.models.heterogeneous import Heterogeneous
+from mvngrad.models.known import Known
+from mvngrad.models.kronecker import Kronecker
+from mvngrad.models.masked import Banded, Masked
+from mvngrad.models.precision import Precision
+from mvngrad.models.random_effects import RandomEffects
 from mvngrad.models.structure import Structure
+from mvngrad.models.toeplitz import Toeplitz
 
 STRUCTURES: dict[str, Callable[[int], Structure]] = {
     "Factor": lambda _: Factor(),
@@ -25,14 +36,40 @@ STRUCTURES: dict[str, Callable[[int], Structure]] = {
     "InverseCholesky": lambda _: InverseCholesky(),
     "Diagonal": lambda _: Diagonal(),
     "Spherical": lambda _: Spherical(),
+    "CompoundSymmetry": lambda _: CompoundSymmetry(),
+    "AR1": lambda _: AR1(),
+    "Toeplitz": lambda _: Toeplitz(),
+    "Heterogeneous": lambda _: Heterogeneous(AR1()),
+    "Heterogeneous-Toeplitz": lambda _: Heterogeneous(Toeplitz()),
+    "Heterogeneous-Scaled": lambda d: Heterogeneous(Scaled(Known(known(d)))),
+    "Banded": lambda _: Banded(2),
+    "Masked": lambda d: Masked(np.tril(np.ones((d, d)), -2) + np.eye(d)),
+    "Masked-wide": lambda d: Masked(np.hstack([np.eye(d), np.triu(np.ones((d, d)))[:, :2]])),
+    "Precision": lambda _: Precision(),
+    "Precision-Banded": lambda _: Precision(Banded(1)),
+    "Precision-AR1": lambda _: Precision(AR1()),
+    "Known": lambda d: Known(known(d)),
+    "Scaled-Known": lambda d: Scaled(Known(known(d))),
+    "Scaled": lambda _: 2.0 * Diagonal(),
+    "Scaled-free": lambda _: Scaled(Toeplitz()),
+    "RandomEffects": lambda d: RandomEffects(known(d)),
+    "RandomEffects-wide": lambda d: RandomEffects(np.eye(d, d + 1) + 0.3, Diagonal()),
+    "Sum": lambda d: RandomEffects(effects(d)) + Spherical(),
+    "Sum-of-three": lambda d: AR1() + Diagonal() + Known(known(d)),
+    "Kronecker": lambda d: Kronecker(AR1().sized(first_of(d)), Cholesky()),
+    "Kronecker-Toeplitz": lambda d: Kronecker(Diagonal(), Toeplitz().sized(first_of(d))),
+    "BlockDiagonal": lambda d: BlockDiagonal(*blocks(d)),
+    "BlockDiagonal-closed": lambda d: BlockDiagonal(Spherical().sized(1), *[Diagonal()] * (d > 1)),
 }
+# Those whose start_at takes any covariance as it is, so that a condition can be chosen.
+EXACT = ("Factor", "Factor-wide", "Cholesky", "InverseCholesky", "Diagonal", "Precision")
 SIZES = (1, 2, 3, 5, 20)
 CONDITIONS = (1e0, 1e4, 1e8)
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A structure for d columns, and a θ at which cond(S) is ``condition``."""
+    """A structure for d columns, and a θ at which cond(S) is ``condition``, or about that."""
 
     name: str
     structure: Structure
@@ -45,6 +82,11 @@ class Case:
         Lambda = self.structure.factor(self.theta)
         return rng.standard_normal((n, Lambda.shape[1])) @ Lambda.T
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``condition`` is that of S."""
+        return self.name in EXACT
+
     def __str__(self) -> str:
         return f"{self.name}-d{self.d}-cond{self.condition:.0e}"
 
@@ -52,6 +94,30 @@ class Case:
 def orthogonal(d: int, rng: np.random.Generator) -> np.ndarray:
     """A random rotation (d, d)."""
     return np.linalg.qr(rng.standard_normal((d, d)))[0]
+
+
+def known(d: int) -> np.ndarray:
+    """A covariance (d, d) without symmetries."""
+    rng = np.random.default_rng(d)
+    rows = rng.standard_normal((d, d + 3))
+    return rows @ rows.T / d + 0.2 * np.eye(d)
+
+
+def effects(d: int) -> np.ndarray:
+    """A level, and a slope if there are two columns."""
+    return np.vander(np.linspace(0.0, 1.0, d), min(d, 2))
+
+
+def first_of(d: int) -> int:
+    """A divisor of d, near its root."""
+    return max(k for k in range(1, d + 1) if d % k == 0 and k * k <= d)
+
+
+def blocks(d: int) -> list[Structure]:
+    """Of which one has no closed form."""
+    if d == 1:
+        return [AR1()]
+    return [Cholesky().sized(d // 2), AR1()]
 
 
 def spectrum(d: int, condition: float) -> np.ndarray:
@@ -67,12 +133,18 @@ def factor_of_condition(
     return (orthogonal(d, rng) * np.sqrt(spectrum(d, condition))) @ rows
 
 
-def _theta(structure: Structure, d: int, condition: float) -> np.ndarray:
+def _theta(name: str, structure: Structure, d: int, condition: float) -> np.ndarray:
     rng = np.random.default_rng([d, round(np.log10(condition))])
-    Lambda = factor_of_condition(d, condition, rng, getattr(structure, "width", d))
-    if structure.equivariance != "affine":
-        Lambda = np.diag(np.sqrt(spectrum(d, condition)))
-    return structure.start_at(Lambda)
+    if name in EXACT:
+        Lambda = factor_of_condition(d, condition, rng, getattr(structure, "width", d))
+        if structure.equivariance != "affine":
+            Lambda = np.diag(np.sqrt(spectrum(d, condition)))
+        return structure.start_at(Lambda)
+    near = structure.start(2.0 * np.eye(d))
+    near = near + 0.3 * rng.standard_normal(len(near))  # no symmetry hides anything
+    if structure.equivariance == "scalar":
+        return near
+    return structure.rescale(near, np.sqrt(spectrum(d, condition) / 2.0))
 
 
 def _cases() -> list[Case]:
@@ -82,7 +154,7 @@ def _cases() -> list[Case]:
             structure = build(d).sized(d)
             spherical = d == 1 or structure.equivariance == "scalar"
             for condition in CONDITIONS[:1] if spherical else CONDITIONS:
-                theta = _theta(structure, d, condition)
+                theta = _theta(name, structure, d, condition)
                 theta.flags.writeable = False
                 cases.append(Case(name, structure, d, theta, condition))
     return cases

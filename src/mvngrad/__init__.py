@@ -35,15 +35,30 @@ if TYPE_CHECKING:
     from mvngrad.inference.missing import MissingReport
     from mvngrad.inference.pooling import pool
     from mvngrad.modelfile import load
+    from mvngrad.models.algebra import Scaled, Sum
+    from mvngrad.models.autoregressive import AR1
+    from mvngrad.models.block_diagonal import BlockDiagonal
     from mvngrad.models.cholesky import Cholesky
+    from mvngrad.models.compound_symmetry import CompoundSymmetry
     from mvngrad.models.diagonal import Diagonal, Spherical
     from mvngrad.models.factor import Factor
+    from mvngrad.models.heterogeneous import Heterogeneous
+    from mvngrad.models.known import Known
+    from mvngrad.models.kronecker import Kronecker
     from mvngrad.models.linear import Linear
+    from mvngrad.models.masked import Banded, Masked
+    from mvngrad.models.precision import Precision
+    from mvngrad.models.random_effects import RandomEffects
     from mvngrad.models.structure import Structure
+    from mvngrad.models.toeplitz import Toeplitz
 
 _HOME = {
+    "AR1": "models.autoregressive",
     "AffineFrame": "core.frame",
+    "Banded": "models.masked",
+    "BlockDiagonal": "models.block_diagonal",
     "Cholesky": "models.cholesky",
+    "CompoundSymmetry": "models.compound_symmetry",
     "ConvergenceWarning": "errors",
     "DataError": "errors",
     "DataWarning": "errors",
@@ -51,8 +66,12 @@ _HOME = {
     "Factor": "models.factor",
     "Fit": "fitting.result",
     "Gradient": "core.nll",
+    "Heterogeneous": "models.heterogeneous",
     "IllConditionedWarning": "errors",
+    "Known": "models.known",
+    "Kronecker": "models.kronecker",
     "Linear": "models.linear",
+    "Masked": "models.masked",
     "MissingReport": "inference.missing",
     "MissingValuesError": "errors",
     "ModelFileError": "errors",
@@ -61,10 +80,15 @@ _HOME = {
     "NeedsRowsError": "errors",
     "NotIdentifiedWarning": "errors",
     "NotPositiveDefiniteError": "errors",
+    "Precision": "models.precision",
+    "RandomEffects": "models.random_effects",
+    "Scaled": "models.algebra",
     "Spherical": "models.diagonal",
     "Status": "fitting.convergence",
     "Step": "fitting.convergence",
     "Structure": "models.structure",
+    "Sum": "models.algebra",
+    "Toeplitz": "models.toeplitz",
     "Trace": "fitting.convergence",
     "fit": "fitting.fit",
     "load": "modelfile",
@@ -75,8 +99,12 @@ _HOME = {
 }
 
 __all__ = [
+    "AR1",
     "AffineFrame",
+    "Banded",
+    "BlockDiagonal",
     "Cholesky",
+    "CompoundSymmetry",
     "ConvergenceWarning",
     "DataError",
     "DataWarning",
@@ -84,8 +112,12 @@ __all__ = [
     "Factor",
     "Fit",
     "Gradient",
+    "Heterogeneous",
     "IllConditionedWarning",
+    "Known",
+    "Kronecker",
     "Linear",
+    "Masked",
     "MissingReport",
     "MissingValuesError",
     "ModelFileError",
@@ -94,10 +126,15 @@ __all__ = [
     "NeedsRowsError",
     "NotIdentifiedWarning",
     "NotPositiveDefiniteError",
+    "Precision",
+    "RandomEffects",
+    "Scaled",
     "Spherical",
     "Status",
     "Step",
     "Structure",
+    "Sum",
+    "Toeplitz",
     "Trace",
     "__version__",
     "fit",

@@ -25,7 +25,7 @@ def test_law(law, case: Case, rng):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_case_has_the_condition_it_says(case: Case):
     eigenvalues = np.linalg.eigvalsh(case.structure.cov(case.theta))
-    if case.structure.equivariance != "scalar":
+    if case.is_exact:
         expected = np.sort(spectrum(case.d, case.condition))
         np.testing.assert_allclose(eigenvalues, expected, rtol=1e-14 * case.condition)
 

@@ -47,7 +47,7 @@ def test_docstrings_and_description(case: Case):
     kind = type(case.structure)
     assert kind.__doc__
     assert "S" in kind.__doc__.splitlines()[0] or kind is InverseCholesky
-    rebuilt = kind(**case.structure.describe()).sized(case.d)
+    rebuilt = kind.of_description(**case.structure.describe()).sized(case.d)
     np.testing.assert_array_equal(rebuilt.cov(case.theta), case.structure.cov(case.theta))
     assert repr(case.structure).startswith(kind.__name__ + "(")
 
@@ -55,6 +55,8 @@ def test_docstrings_and_description(case: Case):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_working_coordinates_are_of_the_same_family(case: Case):
     working = case.structure.working()
+    if working is case.structure:
+        return
     Lambda = case.structure.factor(case.theta)
     found = working.cov(working.start_at(Lambda))
     expected = case.structure.cov(case.theta)
@@ -65,7 +67,8 @@ def test_working_coordinates_are_of_the_same_family(case: Case):
 def test_theta_is_not_written_to_or_handed_out(case: Case):
     """Cases are read-only, so a write raises; what comes back may be kept and changed."""
     structure, theta = case.structure, case.theta
-    for own in (structure.rescale(theta, np.ones(case.d)), structure.start_at(np.eye(case.d))):
+    rescaled = structure.rescale(theta, np.ones(case.d)) if structure.rescales else theta.copy()
+    for own in (rescaled, structure.start_at(np.eye(case.d))):
         own[:] = 0.0
     assert not theta.flags.writeable
 

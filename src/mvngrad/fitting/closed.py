@@ -14,7 +14,7 @@ from mvngrad.core.roots import correlation_condition
 from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
 from mvngrad.fitting.requirements import EPS, scatter_about
-from mvngrad.fitting.solution import Solution, known, mean_of, params_of
+from mvngrad.fitting.solution import Solution, factor_of, known, mean_of, params_of
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective
@@ -38,7 +38,7 @@ def closed_form(moments: Moments, structure: Structure, mean: Mean, tol: float) 
     return Solution(
         nll=nll,
         mean=mean_of(objective, beta, mean),
-        factor=own.frame.color(structure.factor(theta)),
+        factor=factor_of(structure, theta, own.frame),
         params=params_of(structure, theta, own.frame),
         **_certificate(nll, objective.optimality(point), tol),
     )

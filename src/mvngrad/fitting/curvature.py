@@ -12,7 +12,7 @@ from numpy.linalg import LinAlgError
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
-from mvngrad.models.objective import Objective, Point, solve_consistent
+from mvngrad.models.objective import Objective, Point
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
@@ -53,9 +53,10 @@ def smallest_curvature(objective: Objective, point: Point) -> Curvature:
 
 def _of_parameters(objective: Objective, point: Point) -> Curvature:
     metric = partial(objective.fisher_product, point)
+    solve = objective.information_solver(point)
 
     def apply(v: Array) -> Array:
-        return solve_consistent(metric, objective.hessian_product(point, v))[0]
+        return solve(objective.hessian_product(point, v))[0]
 
     value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))))
     return Curvature(value, lambda t: point.params + t * v)

@@ -32,18 +32,11 @@ from mvngrad.fitting.solution import Solution
 from mvngrad.fitting.solve import Run, iterate
 from mvngrad.fitting.start import Start
 from mvngrad.io.missing import Missing
-from mvngrad.models.cholesky import Cholesky
-from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.linear import Coefficients
 from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.named import structure_named
 from mvngrad.models.structure import Structure
 
-NAMED: dict[str, type[Structure]] = {
-    "full": Cholesky,
-    "cholesky": Cholesky,
-    "diagonal": Diagonal,
-    "spherical": Spherical,
-}
 ILL_CONDITIONED = 1e12
 SLOW = 0.02  # smallest curvature: 98 % of some information is missing
 
@@ -73,7 +66,8 @@ def fit(
     ----------
     data : (n, d) array, dataframe, path of a CSV file, or Moments
         ``Moments.from_covariance(S, n)`` makes data of a covariance matrix.
-    covariance : "full", "diagonal", "spherical", or a Structure such as ``Factor()``
+    covariance : "full", "diagonal", "spherical", "compound-symmetry", "ar1", "toeplitz", …
+        Or a Structure such as ``Factor()`` or ``RandomEffects(Z) + Spherical()``.
     mean : "free", a vector (d,) at which μ is known, ``Linear(Z)``, or a formula "~ a + b"
         Linear in a design: see ``Linear``. A formula makes one from columns of a dataframe or file;
         the others are what is fitted.
@@ -184,12 +178,7 @@ def fit(
 def _structure(covariance: str | Structure) -> Structure:
     if isinstance(covariance, Structure):
         return covariance
-    if not isinstance(covariance, str) or covariance not in NAMED:
-        raise DataError(
-            f"covariance must be one of {', '.join(map(repr, NAMED))}, or a Structure such as "
-            f"mvngrad.Factor(); got {covariance!r:.80}."
-        )
-    return NAMED[covariance]()
+    return structure_named(covariance)
 
 
 def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any, n_starts: Any) -> None:

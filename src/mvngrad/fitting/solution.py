@@ -49,7 +49,7 @@ def reported(
     beta, theta = objective.split(best.params)
     frame = objective.data.frame
     if objective.structure is structure:
-        factor, params = frame.color(structure.factor(theta)), params_of(structure, theta, frame)
+        factor, params = factor_of(structure, theta, frame), params_of(structure, theta, frame)
     else:
         factor = compose(frame, objective.structure.factor(theta))
         params = structure.start_at(factor)
@@ -64,6 +64,11 @@ def reported(
         trace=Trace(tuple(monitor.steps)),
         n_eval=monitor.n_eval,
     )
+
+
+def factor_of(structure: Structure, theta: Array, frame: AffineFrame) -> Array:
+    """Λ̂ in the units of the data."""
+    return structure.reported_factor(frame.color(structure.factor(theta)))
 
 
 def params_of(structure: Structure, theta: Array, frame: AffineFrame) -> Array:

@@ -62,7 +62,9 @@ def _initial(objective: Objective, own: Moments, start: Start) -> Array:
     if structure.saturated:
         factor = scaled_to_unit_variance(factor, scatter)
     at = own.center if start.mean is None else frame.whiten(start.mean - frame.origin)
-    return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
+    estimated = start.factor is None and not structure.start_is_optimum  # that would be the answer
+    theta = structure.start(scatter) if estimated else structure.start_at(factor)
+    return np.concatenate([objective.mean.start(at), theta])
 
 
 def to_summit(monitor: Monitor, method: str, params: Array) -> tuple[Status, float]:

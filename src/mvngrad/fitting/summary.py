@@ -20,13 +20,12 @@ from mvngrad.fitting.plaintext import (
     short_names,
 )
 from mvngrad.fitting.requirements import counted
-from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.diagonal import Diagonal, Spherical
+from mvngrad.models.named import name_of
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
 
-COVARIANCES = {Cholesky: "full", Diagonal: "diagonal", Spherical: "spherical"}
 MOST_COLUMNS = 40  # of which mean and deviation are listed
 MOST_CORRELATED = 15  # up to which the correlation matrix is shown whole
 STRONGEST = 15  # correlations listed otherwise
@@ -108,7 +107,7 @@ def _rows(fit: Fit) -> str:
 
 def covariance_name(fit: Fit) -> str:
     """The structure as ``mvngrad.fit`` calls it."""
-    return COVARIANCES.get(type(fit.structure), repr(fit.structure))
+    return name_of(fit.structure)
 
 
 def status_name(fit: Fit) -> str:

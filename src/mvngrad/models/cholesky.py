@@ -8,14 +8,14 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from mvngrad.core.frame import Equivariance
-from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import DenseCovariance, WhitenedCovariance
+from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array, cholesky, lower_root, solve_lower
 from mvngrad.models.structure import Structure, times
+from mvngrad.models.through import ThroughFactor, ThroughWhitener
 
 
 @final
-class Cholesky(Structure):
+class Cholesky(ThroughFactor):
     """S = LLᵀ, L lower-triangular with Lⱼⱼ = exp(θ): one θ for each positive definite S.
 
     θ runs over the lower triangle of L row by row, diagonal entries by their logarithm.
@@ -50,22 +50,17 @@ class Cholesky(Structure):
         """L is its own root."""
         return DenseCovariance(self.factor(theta))
 
-    def push(self, theta: Array, v: Array) -> Array:
-        """dL Lᵀ + L dLᵀ."""
-        L = self.factor(theta)
-        half = triangle_tangent(L, v) @ L.T
-        return half + half.T
+    def factor_push(self, theta: Array, v: Array) -> Array:
+        """dL."""
+        return triangle_tangent(self.factor(theta), v)
 
-    def pull(self, theta: Array, score: Score) -> Array:
-        """tril(2GL), the diagonal times Lⱼⱼ."""
-        L = self.factor(theta)
-        return triangle_cotangent(L, 2.0 * (score @ L))
+    def factor_pull(self, theta: Array, M: Array) -> Array:
+        """tril M, the diagonal times Lⱼⱼ."""
+        return triangle_cotangent(self.factor(theta), M)
 
-    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
-        """tril(2G dL), and dLⱼⱼ (2GL)ⱼⱼ on the diagonal for the logarithm."""
-        L = self.factor(theta)
-        dL = triangle_tangent(L, v)
-        return triangle_second(L, dL, 2.0 * (score @ L), 2.0 * (score @ dL))
+    def factor_pull_tangent(self, theta: Array, M: Array, v: Array) -> Array:
+        """dLⱼⱼMⱼⱼ on the diagonal, for the logarithm."""
+        return triangle_second(self.factor_push(theta, v), M)
 
     def start(self, S: Array) -> Array:
         """θ of the Cholesky factor of S."""
@@ -85,7 +80,7 @@ class Cholesky(Structure):
 
 
 @final
-class InverseCholesky(Structure):
+class InverseCholesky(ThroughWhitener):
     """S = B⁻¹B⁻ᵀ, B lower-triangular with Bⱼⱼ = exp(θ): the whitening matrix z = Bx as parameter.
 
     dB = V below the diagonal, Bⱼⱼvⱼⱼ on it;   with L = B⁻¹, dL = −L dB L,
@@ -111,33 +106,17 @@ class InverseCholesky(Structure):
         """B."""
         return triangle(self.columns, theta)
 
-    def factor(self, theta: Array) -> Array:
-        """L = B⁻¹."""
-        return solve_lower(self.whitener(theta), np.eye(self.columns))
+    def whitener_push(self, theta: Array, v: Array) -> Array:
+        """dB."""
+        return triangle_tangent(self.whitener(theta), v)
 
-    def operator(self, theta: Array) -> WhitenedCovariance:
-        """Whitening is multiplication by B."""
-        return WhitenedCovariance(self.whitener(theta))
+    def whitener_pull(self, theta: Array, M: Array) -> Array:
+        """tril M, the diagonal times Bⱼⱼ."""
+        return triangle_cotangent(self.whitener(theta), M)
 
-    def push(self, theta: Array, v: Array) -> Array:
-        """dL Lᵀ + L dLᵀ, dL = −L dB L."""
-        B, L = self.whitener(theta), self.factor(theta)
-        half = -(L @ triangle_tangent(B, v) @ L) @ L.T
-        return half + half.T
-
-    def pull(self, theta: Array, score: Score) -> Array:
-        """−tril(2LᵀGLLᵀ), the diagonal times Bⱼⱼ."""
-        B, L = self.whitener(theta), self.factor(theta)
-        return triangle_cotangent(B, -2.0 * (L.T @ (score @ L)) @ L.T)
-
-    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:
-        """The change of −2LᵀGLLᵀ with dL = −L dB L, each factor in its turn."""
-        B, L = self.whitener(theta), self.factor(theta)
-        dB = triangle_tangent(B, v)
-        dL, GL = -L @ dB @ L, score @ L
-        H = L.T @ GL
-        dH = dL.T @ GL
-        return triangle_second(B, dB, -2.0 * H @ L.T, -2.0 * ((dH + dH.T) @ L.T + H @ dL.T))
+    def whitener_pull_tangent(self, theta: Array, M: Array, v: Array) -> Array:
+        """dBⱼⱼMⱼⱼ on the diagonal, for the logarithm."""
+        return triangle_second(self.whitener_push(theta, v), M)
 
     def start(self, S: Array) -> Array:
         """θ of the inverse of the Cholesky factor of S."""
@@ -191,8 +170,6 @@ def triangle_cotangent(T: Array, cotangent: Array) -> Array:
     return entries[_lower(len(T))]
 
 
-def triangle_second(T: Array, dT: Array, cotangent: Array, change: Array) -> Array:
-    """The change of ``triangle_cotangent`` as T and the cotangent change."""
-    entries = change * np.where(np.eye(len(T), dtype=bool), T, 1.0)
-    np.fill_diagonal(entries, np.diagonal(entries) + np.diagonal(cotangent) * np.diagonal(dT))
-    return entries[_lower(len(T))]
+def triangle_second(dT: Array, cotangent: Array) -> Array:
+    """The change of ``triangle_cotangent`` as T changes and the cotangent does not."""
+    return np.diag(np.diagonal(cotangent) * np.diagonal(dT))[_lower(len(dT))]

@@ -88,7 +88,7 @@ class Rebuilder:
     def _made(self, cls: type[Structure], arguments: dict[str, Any], d: int | None) -> Structure:
         values = {argument: self._value(value) for argument, value in arguments.items()}
         try:
-            structure = cls(**values)
+            structure = cls.of_description(**values)
             return structure if d is None else structure.sized(d)
         except Exception as error:  # whatever a constructor has to say about its arguments
             raise ModelFileError(

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from mvngrad.core.frame import Equivariance
-from mvngrad.core.likelihood import Score
 from mvngrad.core.ops import Array, cholesky, lower_root
 from mvngrad.errors import DataError
-from mvngrad.models.structure import Structure, times
+from mvngrad.models.structure import times
+from mvngrad.models.through import ThroughFactor
 
 
 @final
-class Factor(Structure):
+class Factor(ThroughFactor):
     """S = ΛΛᵀ with every entry of Λ (d, k) free; k ≥ d, default k = d.
 
     push(Λ, V) = VΛᵀ + ΛVᵀ        pull(Λ, G) = 2GΛ          (Rennie 2006, eqs. 5–14)
@@ -66,18 +66,17 @@ class Factor(Structure):
         """Λ."""
         return theta.reshape(self.columns, self.width)
 
-    def push(self, theta: Array, v: Array) -> Array:
-        """VΛᵀ + ΛVᵀ."""
-        half = self.factor(v) @ self.factor(theta).T
-        return half + half.T
+    def factor_push(self, theta: Array, v: Array) -> Array:  # noqa: ARG002
+        """V."""
+        return self.factor(v)
 
-    def pull(self, theta: Array, score: Score) -> Array:
-        """2GΛ."""
-        return (2.0 * (score @ self.factor(theta))).ravel()
+    def factor_pull(self, theta: Array, M: Array) -> Array:  # noqa: ARG002
+        """M."""
+        return M.ravel()
 
-    def pull_tangent(self, theta: Array, score: Score, v: Array) -> Array:  # noqa: ARG002
-        """2GV."""
-        return (2.0 * (score @ self.factor(v))).ravel()
+    def factor_pull_tangent(self, theta: Array, M: Array, v: Array) -> Array:  # noqa: ARG002
+        """0: Λ is linear in θ."""
+        return np.zeros_like(theta)
 
     def start(self, S: Array) -> Array:
         """The Cholesky factor of S, with columns of zeros up to k."""
@@ -97,6 +96,10 @@ class Factor(Structure):
     def rescale(self, theta: Array, T: Array) -> Array:
         """TΛ."""
         return times(T, self.factor(theta)).ravel()
+
+    def reported_factor(self, factor: Array) -> Array:
+        """As fitted."""
+        return factor
 
     def describe(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -23,6 +23,8 @@ from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
+ROUNDING = 1e-12  # of a gradient per unit weight: what redundant directions may hold of it
+FORMED = 400  # parameters up to which an information with redundant ones is formed
 
 
 class Data(Protocol):
@@ -136,7 +138,19 @@ class Objective:
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
-        return solve_consistent(partial(self.fisher_product, point), -point.gradient)[0]
+        return self.information_solver(point)(-point.gradient)[0]
+
+    def information_solver(self, point: Point) -> Callable[[Array], tuple[Array, float]]:
+        """b ↦ F⁺b and what of b, relative to it, is not in the range of F.
+
+        Where parameters are redundant, as the two scales of a Kronecker product, rounding leaves
+        a little of b outside, on which CG would go astray: F is then formed, if it is small.
+        """
+        product, size = partial(self.fisher_product, point), len(point.params)
+        redundant = self.structure.size - self.structure.n_params
+        if not redundant or size > FORMED:
+            return partial(solve_consistent, product)
+        return pseudo_inverse(np.array([product(v) for v in np.eye(size)]), size - redundant)
 
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
@@ -147,8 +161,9 @@ class Objective:
         """
         if self.structure.saturated:
             return self.saturated_optimality(point)
-        direction, unsolved = solve_consistent(partial(self.fisher_product, point), -point.gradient)
-        return float(-0.5 * point.gradient @ direction) if unsolved <= HALF_DIGITS else np.inf
+        direction, unsolved = self.information_solver(point)(-point.gradient)
+        seen = unsolved <= HALF_DIGITS or unsolved * np.linalg.norm(point.gradient) <= ROUNDING
+        return float(-0.5 * point.gradient @ direction) if seen else np.inf
 
     def saturated_optimality(self, point: Point) -> float:
         """½‖r‖², of as much of the mean as is free, + ¼‖I − K‖²."""
@@ -193,3 +208,16 @@ def solve_consistent(product: Callable[[Array], Array], target: Array) -> tuple[
         rr, before = float(r @ r), rr
         p = r + (rr / before) * p
     return x, float(np.linalg.norm(r) / np.linalg.norm(target)) if target.any() else 0.0
+
+
+def pseudo_inverse(F: Array, rank: int) -> Callable[[Array], tuple[Array, float]]:
+    """b ↦ F⁺b and |b − FF⁺b|/|b|, for symmetric F, not negative, of a rank that is known."""
+    values, vectors = np.linalg.eigh(0.5 * (F + F.T))
+    values, vectors = values[len(F) - rank :], vectors[:, len(F) - rank :]
+
+    def solve(b: Array) -> tuple[Array, float]:
+        inside = vectors.T @ b
+        outside = float(np.linalg.norm(b - vectors @ inside))
+        return vectors @ (inside / values), outside / float(np.linalg.norm(b)) if b.any() else 0.0
+
+    return solve

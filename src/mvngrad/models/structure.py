@@ -19,7 +19,7 @@ import numpy as np
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import Covariance, DenseCovariance
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.ops import Array, cholesky, lower_root
 
 PULL_STEP = 1e-5
 
@@ -134,13 +134,42 @@ class Structure(ABC):
         """The same family in the coordinates in which iterations run; default: itself."""
         return self
 
+    def reported_factor(self, factor: Array) -> Array:
+        """Λ̂ as a Fit shows it: lower-triangular; a structure may show it as it was fitted."""
+        return lower_root(factor)
+
     def describe(self) -> dict[str, Any]:
         """Constructor arguments, for the model file and for ``repr``."""
         return {}
 
+    @classmethod
+    def of_description(cls, **arguments: Any) -> Self:
+        """A structure of what ``describe`` gave; override where arguments have no names."""
+        return cls(**arguments)
+
+    def __add__(self, other: Structure) -> Structure:
+        """S₁ + S₂: a ``Sum``."""
+        from mvngrad.models.algebra import Sum
+
+        return Sum(self, other) if isinstance(other, Structure) else NotImplemented
+
+    def __rmul__(self, c: float) -> Structure:
+        """c·S, c > 0 known: a ``Scaled``."""
+        from mvngrad.models.algebra import Scaled
+
+        return Scaled(self, c) if isinstance(c, int | float | np.number) else NotImplemented
+
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{k}={v!r}" for k, v in self.describe().items() if v is not None)
+        given = {name: value for name, value in self.describe().items() if value is not None}
+        arguments = ", ".join(f"{name}={_short(value)}" for name, value in given.items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _short(value: Any) -> str:
+    """repr, of an array only its shape."""
+    if isinstance(value, np.ndarray):
+        return f"<array {value.shape}>"
+    return repr(value)
 
 
 def times(T: Array, B: Array) -> Array:

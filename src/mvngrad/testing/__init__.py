@@ -19,12 +19,12 @@ import numpy as np
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import cholesky, condition_estimate
+from mvngrad.models.rank import numerical_rank
 from mvngrad.models.structure import Structure, times
 from mvngrad.testing.subject import (
     EPS,
     Subject,
     largest,
-    numerical_rank,
     relative_difference,
     whitened,
 )

@@ -11,13 +11,13 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, condition_estimate, lower_root, solve_lower
+from mvngrad.models.rank import numerical_rank
 from mvngrad.models.structure import Structure
 
 EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
 STEPS = 10.0 ** np.array([-2.0, -2.5, -3.0, -3.5])
 SLOPE = 1.9
-NEGLIGIBLE = 1e-8  # of the largest singular value: counts as none
 
 
 class Subject:
@@ -48,6 +48,8 @@ class Subject:
         Shorter where the curvature along v is large, as it is along gauge directions.
         """
         v = rng.standard_normal(len(self.theta))
+        if not len(v):  # nothing to move along
+            return v
         E = self.structure.push(self.theta, v)
         length = float(np.linalg.norm(whitened(self.L, E)))
         self.demand("push(θ, v) ≠ 0 (negated length)", -length, -TINY)
@@ -67,6 +69,8 @@ class Subject:
     def rank(self) -> int:
         """Rank of push, in the metric of S."""
         tangents = (self.structure.push(self.theta, v) for v in np.eye(len(self.theta)))
+        if not len(self.theta):
+            return 0
         columns = [whitened(self.L, E)[np.tril_indices(self.d)] for E in tangents]
         return numerical_rank(np.array(columns))
 
@@ -121,17 +125,10 @@ def whitened(L: Array, E: Array) -> Array:
     return solve_lower(L, solve_lower(L, E).T)
 
 
-def numerical_rank(rows: Array) -> int:
-    """Rank of a matrix whose rows are taken at length 1."""
-    lengths = np.linalg.norm(rows, axis=1)
-    rows = rows[lengths > 0.0] / lengths[lengths > 0.0, None]
-    values = np.linalg.svd(rows, compute_uv=False)
-    return int(np.count_nonzero(values > NEGLIGIBLE * values.max(initial=0.0)))
-
-
 def relative_difference(left: Array, right: Array) -> float:
-    """|Σ left − Σ right| over the sum of the absolute terms."""
-    return float(abs(left.sum() - right.sum()) / (np.abs(left).sum() + np.abs(right).sum()))
+    """|Σ left − Σ right| over the sum of the absolute terms; of no terms but zeros, 0."""
+    size = float(np.abs(left).sum() + np.abs(right).sum())
+    return float(abs(left.sum() - right.sum())) / size if size else 0.0
 
 
 def largest(gap: Array) -> float:
