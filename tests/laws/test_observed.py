@@ -9,7 +9,13 @@ from scipy.stats import multivariate_normal
 import mvngrad as mg
 from holes import NAN, factor, holed
 from mvngrad.core import expected
-from mvngrad.core.curvature import curvature_product
+from mvngrad.core.curvature import (
+    curvature_at,
+    curvature_product,
+    marginal_change,
+    plain_change,
+    whole,
+)
 from mvngrad.core.expected import evaluate_observed, expected_sums, plain_sums
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.marginal import marginal_sums
@@ -142,6 +148,24 @@ def test_curvature_is_the_change_of_the_gradient(seed, work, monkeypatch):
     scale = 1.0 + np.abs(dG).max() + np.abs(dg).max()
     close(dg, (ahead[0] - behind[0]) / (2 * t), atol=1e-6 * scale)
     close(dG, (ahead[1] - behind[1]) / (2 * t), atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_way_to_the_curvature_is_the_marginal(seed, monkeypatch):
+    """For several tangents at one point: what is kept of the point is no tangent's own."""
+    X, weights, mu, L = design(seed)
+    data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
+    mu, L = in_frame(data, mu, L)
+    monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", 0.0)
+    compiled, made = curvature_at(data, mu, L), whole(data, mu, L)
+    for _ in range(3):
+        delta, E = rng.standard_normal(d), rng.standard_normal((d, d))
+        E = E + E.T
+        true = marginal_change(data, mu, L, delta, E).of_gradients
+        size = np.abs(np.concatenate([true[0], true[1].ravel()])).max() + data.weight
+        for way in (compiled, made, lambda *v: plain_change(data, mu, L, *v).of_gradients):
+            for a, b in zip(way(delta, E), true, strict=True):
+                close(a, b, atol=1e-11 * size)
 
 
 @pytest.mark.parametrize("seed", range(30))

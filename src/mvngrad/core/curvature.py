@@ -12,19 +12,32 @@ flat, and where J has a saddle it is negative. (Magnus & Neudecker 2019, §15.6,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mvngrad.core.expected import KERNEL_WORK, SHARED, Block, blocks_of, chunks, summed, work_of
+from mvngrad.core.expected import (
+    KERNEL_WORK,
+    SHARED,
+    Block,
+    blocks_of,
+    chunks,
+    seen_whitened,
+    summed,
+    work_of,
+)
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads, map_reduce
 
 MOST_PLAIN = 1e5  # cond(L) beyond which S and S⁻¹ have too few digits to tell a direction
+WHOLE = 16  # columns up to which NumPy makes the whole matrix of a product: 0.5 MB
+
+Product = Callable[[Array, Array], tuple[Array, Array]]
 
 
 class Change(NamedTuple):
@@ -37,25 +50,48 @@ class Change(NamedTuple):
     def __add__(self, other: Change) -> Change:  # type: ignore[override]
         return Change(*(mine + its for mine, its in zip(self, other, strict=True)))
 
+    @property
+    def of_gradients(self) -> tuple[Array, Array]:
+        """d(∂J/∂μ) and dG."""
+        return self.mean, 0.5 * (self.cross + self.cross.T - self.spread)
+
 
 def curvature_product(
     data: Patterns, mu: Array, L: Array, delta: Array, E: Array
 ) -> tuple[Array, Array]:
     """d(∂J/∂μ) (d,) and dG (d, d), symmetric, for tangents δ (d,) and E (d, d), all whitened."""
-    change = _sums(data, mu, L, delta, E)
-    return change.mean, 0.5 * (change.cross + change.cross.T - change.spread)
+    return curvature_at(data, mu, L)(delta, E)
 
 
-def _sums(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
+def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
+    """The same as a map of (δ, E): what depends on the point alone is made once."""
     if condition_estimate(L) > MOST_PLAIN:
-        return marginal_change(data, mu, L, delta, E)
-    if work_of(data) < KERNEL_WORK or (kernel := _kernel()) is None:
-        return plain_change(data, mu, L, delta, E)
-    at = kernel.Tangent.of(mu, L, solve_lower(L, np.eye(data.d)), delta, E)
-    bounds = chunks(data)
+        return lambda delta, E: marginal_change(data, mu, L, delta, E).of_gradients
+    if work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
+        return _compiled(kernel, data, mu, L)
+    if data.d <= WHOLE:
+        return whole(data, mu, L)
+    return lambda delta, E: plain_change(data, mu, L, delta, E).of_gradients
+
+
+def _compiled(kernel: Any, data: Patterns, mu: Array, L: Array) -> Product:
+    n, W, bounds = data.weight, solve_lower(L, np.eye(data.d)), chunks(data)
+    S, P = L @ L.T, W.T @ W
     threads = default_threads() if len(bounds) >= SHARED else 1
-    parts = map_reduce(lambda part: kernel.parts(data, at, part), bounds, add, threads)
-    return Change(*kernel.whitened(parts, at))
+    sums, kits = map_reduce(lambda b: kernel.ready(data, mu, S, P, b), bounds, add, threads)
+    t, A, R, _ = seen_whitened(sums, L)
+
+    def product(delta: Array, E: Array) -> tuple[Array, Array]:
+        N, slope = W.T @ E @ W, W.T @ delta
+        parts = map_reduce(lambda k: kernel.parts(data, mu, N, slope, k), kits, add, threads)
+        RE = R @ E
+        return Change(
+            E @ t + n * delta - W @ parts.mean,
+            E @ A + np.multiply.outer(delta, t) - W @ parts.cross @ W.T,
+            n * E - RE - RE.T + W @ parts.spread @ W.T,
+        ).of_gradients
+
+    return product
 
 
 def _kernel() -> Any:
@@ -79,16 +115,71 @@ def marginal_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array)
     return change
 
 
+class Seen(NamedTuple):
+    """Of some patterns, whitened: n (p,), Π, z of the mean row (p, d) and Πscatter (p, d, d)."""
+
+    weights: Array
+    Pi: Array
+    z: Array
+    second: Array
+
+    @classmethod
+    def of(cls, block: Block, mu: Array, L: Array) -> Seen:
+        """With Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros."""
+        (n, c, C), Omega, _ = block
+        half = Omega @ L  # z = halfᵀ(x − μ)
+        z = np.matmul((c - mu)[:, None, :], half)[:, 0, :]
+        return cls(n, L.T @ half, z, half.transpose(0, 2, 1) @ C @ half)
+
+
 def plain_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
-    """The same with Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros, from moments of many patterns."""
-    return reduce(Change.__add__, (_plain(b, mu, L, delta, E) for b in blocks_of(data, L)))
+    """The same from moments of many patterns."""
+    blocks = (Seen.of(block, mu, L) for block in blocks_of(data, L))
+    return reduce(Change.__add__, (_plain(seen, delta, E) for seen in blocks))
 
 
-def _plain(block: Block, mu: Array, L: Array, delta: Array, E: Array) -> Change:
-    (n, c, C), Omega, _ = block
-    half = Omega @ L  # z = halfᵀ(x − μ)
-    Pi, second = L.T @ half, half.transpose(0, 2, 1) @ C @ half
-    z = np.matmul((c - mu)[:, None, :], half)[:, 0, :]
+def _plain(seen: Seen, delta: Array, E: Array) -> Change:
+    n, Pi, z, second = seen
     u = np.matmul(Pi, (z @ E + delta)[:, :, None])[:, :, 0] * n[:, None]
     PiE = Pi @ E
     return Change(u.sum(axis=0), summed(PiE, second) + u.T @ z, summed(PiE * n[:, None, None], Pi))
+
+
+# The whole matrix, where columns are few. With M = second + nzzᵀ the sums are
+#
+#     Σ w u = (Σ nΠ)δ + Σ nΠEz      Σ w uzᵀ − ½ Σ w ΠEΠ = Σ nΠδzᵀ + Σ ΠE(M − ½nΠ)
+#
+# and all but E and δ are sums of outer products of what patterns have, made by one product.
+
+
+def whole(data: Patterns, mu: Array, L: Array) -> Product:
+    """The map as three matrices."""
+    d, blocks = data.d, (Seen.of(block, mu, L) for block in blocks_of(data, L))
+    Pi, mixed, both = reduce(_added, (_matrices(seen) for seen in blocks))
+    mixed, both = mixed.reshape(d, d, d), both.reshape(d, d, d, d)
+    by_E = mixed.reshape(d, d * d)
+    by_delta = np.ascontiguousarray(mixed.transpose(0, 2, 1)).reshape(d * d, d)
+    of_E = np.ascontiguousarray(both.transpose(0, 3, 1, 2)).reshape(d * d, d * d)
+
+    def product(delta: Array, E: Array) -> tuple[Array, Array]:
+        half = (by_delta @ delta + of_E @ E.ravel()).reshape(d, d)
+        return Pi @ delta + by_E @ E.ravel(), 0.5 * (half + half.T)
+
+    return product
+
+
+Matrices = tuple[Array, Array, Array]
+
+
+def _matrices(seen: Seen) -> Matrices:
+    """Σ nΠ, Σ nΠ_ac z_b and Σ Π_ac (M − ½nΠ)_eb."""
+    n, Pi, z, second = seen
+    p, d = z.shape
+    nz = n[:, None] * z
+    M = second + nz[:, :, None] * z[:, None, :] - (0.5 * n)[:, None, None] * Pi
+    flat = Pi.reshape(p, d * d).T
+    return (flat @ n).reshape(d, d), flat @ nz, flat @ M.reshape(p, d * d)
+
+
+def _added(a: Matrices, b: Matrices) -> Matrices:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]

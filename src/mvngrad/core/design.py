@@ -19,6 +19,7 @@ from typing import final
 import numpy as np
 from scipy.linalg import qr
 
+from mvngrad.core.curvature import Product
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array
@@ -87,13 +88,17 @@ class Design:
         """What the kept rows observe (r, d)."""
         return np.repeat(self.patterns.observed, np.diff(self.patterns.starts), axis=0)
 
-    def curvature(self, M: Array, L: Array, delta: Array, E: Array) -> tuple[Array, Array]:
-        """d(∂J/∂M) (d, P) and dG (d, d) for tangents δ (d, P) and E (d, d), all whitened."""
+    def curvature(self, M: Array, L: Array) -> Product:
+        """d(∂J/∂M) (d, P) and dG (d, d) of tangents δ (d, P) and E (d, d), all whitened."""
         at, z, w = self.projections(L), self.expected(M, L), self.patterns.kept.weights
-        u = at.projected(z @ E + self.zeta @ delta.T) * w[:, None]
-        cross = u.T @ z
-        spread = at.sandwich(self.patterns.pattern_weights, E)
-        return u.T @ self.zeta, 0.5 * (cross + cross.T - spread)
+        n = self.patterns.pattern_weights
+
+        def product(delta: Array, E: Array) -> tuple[Array, Array]:
+            u = at.projected(z @ E + self.zeta @ delta.T) * w[:, None]
+            cross = u.T @ z
+            return u.T @ self.zeta, 0.5 * (cross + cross.T - at.sandwich(n, E))
+
+        return product
 
     def second_moments(self) -> tuple[Array, Array]:
         """Σ w ζζᵀ (d, P, P) and Σ w xζᵀ (d, P) over the rows that have each column."""

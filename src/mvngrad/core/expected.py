@@ -150,10 +150,11 @@ def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: boo
     bounds = chunks(data)
     threads = default_threads() if len(bounds) >= SHARED else 1
     sums: Sums = map_reduce(task, bounds, Sums.__add__, threads)
-    return sums if accurate else _seen_whitened(sums, L)
+    return sums if accurate else seen_whitened(sums, L)
 
 
-def _seen_whitened(sums: Sums, L: Array) -> Sums:
+def seen_whitened(sums: Sums, L: Array) -> Sums:
+    """Sums in the coordinates of the data, in those whitened by L."""
     both = np.stack([sums.scatter, sums.spread])
     scatter, spread = (solve_lower(L, solve_lower(L, part).T) for part in both)
     return Sums(solve_lower(L, sums.total), scatter, spread, sums.logdet)

@@ -107,6 +107,16 @@ class Patterns:
         return int(self.counts.sum())
 
     @cached_property
+    def holes(self) -> npt.NDArray[np.uintp]:
+        """The missing columns of every pattern, one pattern after the other."""
+        return np.nonzero(~self.observed)[1].astype(np.uintp)
+
+    @cached_property
+    def hole_ends(self) -> npt.NDArray[np.int64]:
+        """The holes of pattern k are holes[hole_ends[k] : hole_ends[k + 1]] (p + 1,)."""
+        return _starts(self.d - self.observed.sum(axis=1))
+
+    @cached_property
     def pattern_weights(self) -> Array:
         """Σw of the rows of each pattern (p,)."""
         if not len(self.counts):

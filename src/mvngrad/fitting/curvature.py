@@ -52,11 +52,11 @@ def smallest_curvature(objective: Objective, point: Point) -> Curvature:
 
 
 def _of_parameters(objective: Objective, point: Point) -> Curvature:
-    metric = partial(objective.fisher_product, point)
+    metric, hessian = partial(objective.fisher_product, point), objective.hessian(point)
     solve = objective.information_solver(point)
 
     def apply(v: Array) -> Array:
-        return solve(objective.hessian_product(point, v))[0]
+        return solve(hessian(v))[0]
 
     value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))))
     return Curvature(value, lambda t: point.params + t * v)
@@ -72,6 +72,7 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
     mean = _MeanTangents(objective, point)
     size = mean.size
     mu = objective.mean.mean(beta)
+    bend = data.curvature(e, mu)
     lower, scale = np.tril_indices(d), np.where(np.eye(d, dtype=bool), np.sqrt(2.0), 1.0)
 
     def tangent(v: Array) -> tuple[Array, Array]:
@@ -81,7 +82,7 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
         return mean.tangent(v[:size]), E + np.tril(E, -1).T
 
     def apply(v: Array) -> Array:
-        dg, dG = data.curvature(e, mu, *tangent(v))
+        dg, dG = bend(*tangent(v))
         of_cov = (dG * (2.0 / scale))[lower]
         return np.concatenate([mean.cotangent(dg), of_cov]) / n
 
@@ -144,30 +145,30 @@ def lanczos(
     smallest Ritz value is a twentieth of it. NaN where not even its sign is certain after many.
     (Parlett 1998, §13)
     """
-    basis: list[Array] = []
-    images: list[Array] = basis if metric is None else []
+    most = min(len(start), MOST)
+    basis = np.zeros((most + 1, len(start)))
+    images = basis if metric is None else np.zeros_like(basis)
     alphas: list[float] = []
     betas: list[float] = []
-    value, s, w = math.nan, np.zeros(0), start
-    for _ in range(min(len(start), MOST) + 1):
+    value, s, bound, w = math.nan, np.zeros(0), math.inf, start
+    for k in range(most + 1):
         Mw = w if metric is None else metric(w)
         norm = math.sqrt(max(float(w @ Mw), 0.0))
-        if basis:
+        if k >= LEAST or (k and (k == most or norm <= VANISHED)):
             value, s = _smallest(alphas, betas)
             bound = norm * abs(float(s[-1]))
-            settled = len(basis) >= LEAST and bound <= SETTLED * abs(value)
-            if norm <= VANISHED or settled:
-                return value, np.asarray(s @ np.array(basis))
+            if norm <= VANISHED or bound <= SETTLED * abs(value):
+                return value, np.asarray(s @ basis[:k])
+        if k:
             betas.append(norm)
-        basis.append(w / norm)
+        basis[k] = w / norm
         if metric is not None:
-            images.append(Mw / norm)
-        w = apply(basis[-1])
-        alphas.append(float(w @ images[-1]))
+            images[k] = Mw / norm
+        w = apply(basis[k])
+        alphas.append(float(w @ images[k]))
         for _ in range(2):
-            for u, Mu in zip(basis, images, strict=True):
-                w = w - float(w @ Mu) * u
-    return (value if bound < abs(value) else math.nan), np.asarray(s @ np.array(basis[:-1]))
+            w = w - (images[: k + 1] @ w) @ basis[: k + 1]
+    return (value if bound < abs(value) else math.nan), np.asarray(s @ basis[:most])
 
 
 def _smallest(alphas: list[float], betas: list[float]) -> tuple[float, Array]:

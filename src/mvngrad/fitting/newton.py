@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Stop
 from mvngrad.fitting.first_order import begin, evaluated, moved
+from mvngrad.models.objective import Objective, Point
 
 Product = Callable[[Array], Array]
 
@@ -27,8 +27,7 @@ def newton(monitor: Monitor, x: Array) -> None:
     at = begin(monitor, x)
     radius = 1.0
     while True:
-        product = partial(monitor.objective.hessian_product, monitor.point(at.x))
-        step, gain = _step(product, at.g, radius)
+        step, gain = _step(monitor.objective, monitor.point(at.x), radius)
         after = evaluated(monitor, at.x + step)
         rounding = 1e-14 * (1.0 + abs(at.f))
         ratio = (at.f - after.f + rounding) / (gain + rounding)
@@ -45,10 +44,10 @@ def newton(monitor: Monitor, x: Array) -> None:
             raise Stop(Status.STALLED)
 
 
-def _step(product: Product, g: Array, radius: float) -> tuple[Array, float]:
+def _step(objective: Objective, at: Point, radius: float) -> tuple[Array, float]:
     """The step; none where the curvature has no value, as of a structure near its edge."""
     try:
-        step, gain = steihaug(product, g, radius)
+        step, gain = steihaug(objective.hessian(at), at.gradient, radius)
     except np.linalg.LinAlgError as error:
         raise Stop(Status.STALLED) from error
     if not (np.isfinite(gain) and np.isfinite(step).all()):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import curvature_product
+from mvngrad.core.curvature import Product, curvature_at
 from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
@@ -52,15 +52,9 @@ class Complete:
         """The formula."""
         return evaluate(self.moments, mu, S)
 
-    def curvature(
-        self,
-        e: Evaluation,
-        mu: Array,  # noqa: ARG002 - e knows all
-        delta: Array,
-        E: Array,
-    ) -> tuple[Array, Array]:
+    def curvature(self, e: Evaluation, mu: Array) -> Product:  # noqa: ARG002 - e knows all
         """The formula's own curvature."""
-        return curvature(e, delta, E)
+        return partial(curvature, e)
 
     def flat(self, S: Covariance) -> Array:  # noqa: ARG002 - nothing is unseen
         """None."""
@@ -116,12 +110,10 @@ class Observed:
         e = self.design.evaluate(*at) if self.design else evaluate_observed(self.patterns, *at)
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 
-    def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
+    def curvature(self, e: Evaluation, mu: Array) -> Product:
         """The observed-data curvature."""
         at = self._seen(mu), self._root(e.covariance)
-        if self.design:
-            return self.design.curvature(*at, delta, E)
-        return curvature_product(self.patterns, *at, delta, E)
+        return self.design.curvature(*at) if self.design else curvature_at(self.patterns, *at)
 
     def flat(self, S: Covariance) -> Array:
         """L⁻¹(eᵢeⱼᵀ + eⱼeᵢᵀ)L⁻ᵀ of each pair of columns that no row has both of (q, d, d)."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mvngrad.core.curvature import Product
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
@@ -49,8 +50,8 @@ class Data(Protocol):
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J and its gradients."""
 
-    def curvature(self, e: Evaluation, mu: Array, delta: Array, E: Array) -> tuple[Array, Array]:
-        """Changes of the whitened gradients along whitened tangents of μ and S."""
+    def curvature(self, e: Evaluation, mu: Array) -> Product:
+        """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
 
     def flat(self, S: Covariance) -> Array:
         """Whitened tangents of S (q, d, d) along which J does not change, whatever the data say."""
@@ -111,14 +112,23 @@ class Objective:
 
     def hessian_product(self, point: Point, v: Array) -> Array:
         """The second derivative of J/n times v: that of J in (μ, S), and the structure's own."""
+        return self.hessian(point)(v)
+
+    def hessian(self, point: Point) -> Callable[[Array], Array]:
+        """The second derivative of J/n as a map: what belongs to the point alone is made once."""
         S, (beta, theta) = point.covariance, self.split(point.params)
-        v_beta, v_theta = self.split(v)
-        delta = S.whiten(self.mean.push(v_beta))
-        E = whitened_scatter(S, self.structure.push(theta, v_theta))
-        dg, dG = self.data.curvature(point.evaluation, self.mean.mean(beta), delta, E)
-        of_cov = self.structure.pull(theta, Score(dG, S))
-        of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)
-        return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
+        bend = self.data.curvature(point.evaluation, self.mean.mean(beta))
+
+        def product(v: Array) -> Array:
+            v_beta, v_theta = self.split(v)
+            delta = S.whiten(self.mean.push(v_beta))
+            E = whitened_scatter(S, self.structure.push(theta, v_theta))
+            dg, dG = bend(delta, E)
+            of_cov = self.structure.pull(theta, Score(dG, S))
+            of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)
+            return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
+
+        return product
 
     def em_step(self, point: Point) -> Array:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""

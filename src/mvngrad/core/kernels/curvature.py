@@ -1,14 +1,14 @@
-"""The curvature's sums over rows with holes, compiled. Specified by ``plain_change``.
+"""The curvature's sums over rows with holes, compiled. Specified by ``plain_curvature``.
 
-In the coordinates of the data, P = S⁻¹ = WᵀW, with x̃ the filled residual of a row and Ṡ = LELᵀ,
+In the coordinates of the data, P = S⁻¹ = WᵀW and V = P_mm⁻¹, with x̃ the filled residual of a row
+and N = WᵀEW, s = Wᵀδ. A row y with entries m filled from the others is y − I_m V(Py)_m, so that
 
-    ũ = ṠPx̃ + Lδ, filled like a row: what it is at the missing ones follows from the others
-    Σ w uzᵀ = W (Σ w ũx̃ᵀ) Wᵀ        Σ w u = W Σ w ũ
+    ũ = ṠPx̃ + Lδ − I_m h        h = V(Nx̃ + s)_m                       Ṡ = LELᵀ, and PṠP = N
+    Σ w uzᵀ = EA + δtᵀ − W (Σ w I_m h x̃ᵀ) Wᵀ       Σ w u = Et + nδ − W Σ w I_m h
+    Σ w ΠEΠ = nE − RE − ER + W (Σ w I_m V N_mm V I_mᵀ) Wᵀ
 
-so a product costs two fills and two products with BLAS. The patterns' own term needs no more than
-the blocks that are factored anyway: with N = WᵀEW, and U the columns m of W,
-
-    ΠEΠ = E − RE − ER + U P_mm⁻¹N_mm P_mm⁻¹Uᵀ,  R = U P_mm⁻¹Uᵀ        or  Lᵀ_o S_oo⁻¹Ṡ_oo S_oo⁻¹L_o
+with t, A and R the sums of the evaluation: total, scatter and spread. A product costs no more than
+what the missing entries m of a row do, twice d each. The V and the filled entries are kept.
 """
 
 from __future__ import annotations
@@ -18,125 +18,125 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.kernels.expected import (
-    by_missing,
-    by_observed,
-    fill_by_missing,
-    fill_by_observed,
-    plain_side,
-    split,
-)
+from mvngrad.core.kernels.expected import filled, plain_side, rows_of
 from mvngrad.core.kernels.jit import compiled
 from mvngrad.core.kernels.marginal import weight_of
+from mvngrad.core.marginal import Sums
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+Bounds = tuple[int, int]
 
 
-class Tangent(NamedTuple):
-    """μ and L, and what is the same for all patterns along (δ, E)."""
+class Kit(NamedTuple):
+    """Of a chunk of patterns: the V, one after the other, and the entries that rows lacked."""
 
-    mu: Floats
-    L: Floats
-    W: Floats
-    S: Floats
-    P: Floats
-    N: Floats
-    S_dot: Floats
-    mean_dot: Floats
-    E: Floats
-
-    @classmethod
-    def of(cls, mu: Floats, L: Floats, W: Floats, delta: Floats, E: Floats) -> Tangent:
-        """At (μ, LLᵀ), W = L⁻¹, along whitened tangents."""
-        return cls(mu, L, W, L @ L.T, W.T @ W, W.T @ E @ W, L @ E @ L.T, L @ delta, E)
+    bounds: Bounds
+    blocks: Floats
+    entries: Floats
 
 
 class Parts(NamedTuple):
-    """Σ w ũ, Σ w ũx̃ᵀ, Σ n P_mm⁻¹, Σ n P_mm⁻¹N_mm P_mm⁻¹, Σ n S_oo⁻¹Ṡ_oo S_oo⁻¹; their weight n."""
+    """Σ w I_m h (d,), Σ w I_m h x̃ᵀ (d, d) and Σ w I_m V N_mm V I_mᵀ (d, d)."""
 
     mean: Floats
     cross: Floats
-    rest: Floats
-    missing: Floats
-    observed: Floats
-    weight: float
+    spread: Floats
 
     def __add__(self, other: Parts) -> Parts:  # type: ignore[override]
-        (a, b, c, e, f, n), (p, q, r, s, t, m) = self, other
-        return Parts(a + p, b + q, c + r, e + s, f + t, n + m)
+        return Parts(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
-def parts(data: Any, at: Tangent, bounds: tuple[int, int]) -> Parts:
-    """Sums over the patterns from … to …, in the coordinates of the data."""
+class Ready(NamedTuple):
+    """The sums of an evaluation, in the coordinates of the data, and a kit for each chunk."""
+
+    sums: Sums
+    kits: tuple[Kit, ...]
+
+    def __add__(self, other: Ready) -> Ready:  # type: ignore[override]
+        return Ready(self.sums + other.sums, self.kits + other.kits)
+
+
+def ready(data: Any, mu: Floats, S: Floats, P: Floats, bounds: Bounds) -> Ready:
+    """What products over the patterns from … to … have in common."""
     begin, end = bounds
-    rows = slice(data.starts[begin], data.starts[end])
-    z, weights, anchored = (part[rows] for part in data.kept)
-    observed, starts = data.observed[begin:end], data.starts[begin : end + 1] - data.starts[begin]
-    d = z.shape[1]
-    x, scrap = np.empty_like(z), np.zeros((d, d))
-    plain_side(at.S, at.P)(at.mu, observed, starts, z, weights, anchored, x, np.zeros(d), scrap)
-    u = x @ (at.S_dot @ at.P).T
-    u += np.multiply.outer(anchored, at.mean_dot)
-    rest, missing, seen = np.zeros((3, d, d))
-    n = _change(
-        at.S, at.P, at.N, at.S_dot, observed, starts, weights, anchored, u, rest, missing, seen
-    )
-    u *= weights[:, None]
-    return Parts(anchored @ u, u.T @ x, rest, missing, seen, n)
+    counts = np.diff(data.hole_ends[begin : end + 1])
+    blocks = np.empty(int((counts**2).sum()) + 1)  # never without room
+    chunk = filled(data, mu, plain_side(S, P), bounds, blocks=blocks)
+    starts, kept = rows_of(data, bounds)
+    entries = chunk.z[~np.repeat(data.observed[begin:end], np.diff(starts), axis=0)]
+    return Ready(chunk.sums(kept.weights), (Kit(bounds, blocks, entries),))
 
 
-def whitened(sums: Parts, at: Tangent) -> tuple[Floats, Floats, Floats]:
-    """Σ w u, Σ w uzᵀ and Σ w ΠEΠ."""
-    W, L, E = at.W, at.L, at.E
-    RE = W @ sums.rest @ W.T @ E
-    spread = sums.weight * E - RE - RE.T + W @ sums.missing @ W.T + L.T @ sums.observed @ L
-    return W @ sums.mean, W @ sums.cross @ W.T, spread
+def parts(data: Any, mu: Floats, N: Floats, slope: Floats, kit: Kit) -> Parts:
+    """Sums over the patterns of a kit, along s = Wᵀδ and N."""
+    (begin, end), blocks, entries = kit
+    starts, kept = rows_of(data, kit.bounds)
+    d = len(mu)
+    out = Parts(np.zeros(d), np.zeros((d, d)), np.zeros((d, d)))
+    ends = data.hole_ends[begin : end + 1]
+    _change(N, slope, blocks, entries, data.holes, ends, mu, starts, *kept, *out)
+    return out
 
 
 @compiled
-def _sandwich(A: Floats, B: Floats, places: Any, k: int, n: float, half: Floats, C: Floats) -> None:
-    """C ← C + n A B A at the places, A (k, k), B there."""
+def _sandwich(V: Floats, N: Floats, m: Any, n: float, half: Floats, C: Floats) -> None:
+    """C ← C + n V N_mm V at the places m, V (|m|, |m|)."""
+    k = len(m)
     for i in range(k):
+        row = N[m[i]]
         for j in range(k):
             s = 0.0
             for r in range(k):
-                s += A[i, r] * B[places[r], places[j]]
+                s += row[m[r]] * V[r, j]
             half[i, j] = s
     for i in range(k):
-        for j in range(k):
+        row = C[m[i]]
+        for j in range(i + 1):
             s = 0.0
             for r in range(k):
-                s += half[i, r] * A[r, j]
-            C[places[i], places[j]] += n * s
+                s += V[i, r] * half[r, j]
+            row[m[j]] += n * s
+            if j < i:
+                C[m[j], m[i]] += n * s
 
 
 @compiled
 def _change(
-    S: Floats, P: Floats, N: Floats, S_dot: Floats, observed: Mask, starts: Any, weights: Floats,
-    anchored: Floats, u: Floats, rest: Floats, missing: Floats, seen: Floats,
-) -> float:  # fmt: skip
-    """Fill u in place, and add the patterns' own terms; the weight of those by their missing."""
-    d = len(S)
-    there, b, places = np.empty(d), np.empty(d), np.empty(d, np.int64)
-    root, inverse, W, M = np.empty((d, d)), np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
-    scrap, total = np.zeros((d, d)), 0.0
-    for k in range(len(observed)):
-        nm = split(observed[k], there, places)
+    N: Floats, slope: Floats, blocks: Floats, entries: Floats, holes: Any, ends: Any, mu: Floats,
+    starts: Any, z: Floats, weights: Floats, anchored: Floats, mean: Floats, cross: Floats,
+    spread: Floats,
+) -> None:  # fmt: skip
+    """Add the parts of every pattern."""
+    d = len(mu)
+    half, x, g = np.empty((d, d)), np.empty(d), np.empty(d)
+    block, entry = 0, 0
+    for k in range(len(starts) - 1):
+        m = holes[ends[k] : ends[k + 1]]
+        nm = len(m)
+        if nm == 0:
+            continue
+        V = blocks[block : block + nm * nm].reshape((nm, nm))
+        block += nm * nm
         n = weight_of(weights, anchored, starts[k], starts[k + 1])
-        few = 2 * nm <= d
-        if few:
-            by_missing(P, places, nm, n, root, inverse, W, rest)
-            _sandwich(inverse, N, places, nm, n, W, missing)
-            total += n
-        else:
-            by_observed(S, places, nm, n, root, inverse, W, M, scrap)
-            _sandwich(inverse, S_dot, places[nm:], d - nm, n, W, seen)
+        _sandwich(V, N, m, n, half, spread)
         for i in range(starts[k], starts[k + 1]):
+            a, w, row = anchored[i], weights[i], z[i]
             for j in range(d):
-                u[i, j] *= there[j]
-            if few:
-                fill_by_missing(u[i], P, places, nm, inverse, b)
-            else:
-                fill_by_observed(u[i], M, places, nm, b)
-    return total
+                x[j] = row[j] - a * mu[j]
+            for r in range(nm):
+                x[m[r]] = entries[entry + r]
+            entry += nm
+            for r in range(nm):
+                of, s = N[m[r]], a * slope[m[r]]
+                for j in range(d):
+                    s += of[j] * x[j]
+                g[r] = s
+            for r in range(nm):
+                h = 0.0
+                for j in range(nm):
+                    h += V[r, j] * g[j]
+                h *= w
+                mean[m[r]] += a * h
+                to = cross[m[r]]
+                for j in range(d):
+                    to[j] += h * x[j]

@@ -13,12 +13,13 @@ Only that block is factored for a pattern. Where cond(L) asks for more digits ro
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mvngrad.core.kept import Kept
+from mvngrad.core.kernels.blocks import by_missing, by_observed, others
 from mvngrad.core.kernels.jit import compiled
 from mvngrad.core.kernels.marginal import fill_marginal, weight_of
 from mvngrad.core.marginal import Sums
@@ -28,155 +29,90 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Fill = Callable[..., float]
 
+NO_ROOM: Floats = np.empty(0)
+
 
 def plain_side(S: Floats, P: Floats) -> Fill:
     """Fill from S and P = S⁻¹, in the coordinates of the data."""
     logdet = float(np.linalg.slogdet(S)[1])
-    return partial(_fill_plain, np.ascontiguousarray(S), np.ascontiguousarray(P), logdet)
+    S, P = np.ascontiguousarray(S), np.ascontiguousarray(P)
+
+    def fill(data: Any, part: slice, *arrays: Floats, blocks: Floats = NO_ROOM) -> float:
+        ends = data.hole_ends[part.start : part.stop + 1]
+        return fill_plain(S, P, logdet, blocks, data.holes, ends, *arrays)
+
+    return fill
 
 
 def marginal_side(L: Floats) -> Fill:
     """Fill by QR of the observed rows of L, in the coordinates whitened by it."""
-    return partial(fill_marginal, np.ascontiguousarray(L))
+    L = np.ascontiguousarray(L)
+
+    def fill(data: Any, part: slice, *arrays: Floats) -> float:
+        return fill_marginal(L, data.observed[part], *arrays)
+
+    return fill
+
+
+class Filled(NamedTuple):
+    """Rows of a chunk of patterns, filled, and what they were made of."""
+
+    z: Floats
+    total: Floats
+    spread: Floats
+    logdet: float
+
+    def sums(self, weights: Floats) -> Sums:
+        """Over the rows of the chunk."""
+        d = len(self.total)
+        scatter = chunk_sums(self.z, np.zeros(d), weights, work=np.inf).scatter
+        return Sums(self.total, scatter, self.spread, self.logdet)
+
+
+def filled(data: Any, mu: Floats, fill: Fill, bounds: tuple[int, int], **room: Floats) -> Filled:
+    """The patterns from … to …, their rows filled, on the calling thread."""
+    starts, kept = rows_of(data, bounds)
+    d = data.d
+    z, total, spread = np.empty_like(kept.z), np.zeros(d), np.zeros((d, d))
+    logdet = fill(data, slice(*bounds), mu, starts, *kept, z, total, spread, **room)
+    return Filled(z, total, spread, logdet)
+
+
+def rows_of(data: Any, bounds: tuple[int, int]) -> tuple[Any, Kept]:
+    """Where the rows of each pattern begin, and the rows, counted from the first of them."""
+    begin, end = bounds
+    starts = data.starts[begin : end + 1]
+    rows = slice(starts[0], starts[-1])
+    return starts - starts[0], Kept(*(part[rows] for part in data.kept))
 
 
 def sums(data: Any, mu: Floats, fill: Fill, bounds: tuple[int, int]) -> Sums:
     """Sums over the patterns from … to …, on the calling thread."""
     begin, end = bounds
-    rows = slice(data.starts[begin], data.starts[end])
-    z, weights, anchored = (part[rows] for part in data.kept)
-    d = z.shape[1]
-    filled, total, spread = np.empty_like(z), np.zeros(d), np.zeros((d, d))
-    starts = data.starts[begin : end + 1] - data.starts[begin]
-    logdet = fill(mu, data.observed[begin:end], starts, z, weights, anchored, filled, total, spread)
-    scatter = chunk_sums(filled, np.zeros(d), weights, work=np.inf).scatter
-    return Sums(total, scatter, spread, logdet)
+    weights = data.kept.weights[data.starts[begin] : data.starts[end]]
+    return filled(data, mu, fill, bounds).sums(weights)
 
 
 @compiled
-def _cholesky(A: Floats, k: int) -> float:
-    """A (k, k) ← its lower root, in place; its log-determinant. NaN where it is not definite."""
-    product = 1.0
-    logarithm = 0.0
-    for j in range(k):
-        pivot = A[j, j]
-        for i in range(j):
-            pivot -= A[j, i] * A[j, i]
-        root = np.sqrt(pivot)
-        A[j, j] = root
-        if 1e-100 < product * pivot < 1e100:  # one logarithm for many pivots, while it holds
-            product *= pivot
-        else:
-            logarithm += np.log(product) + np.log(pivot)
-            product = 1.0
-        for r in range(j + 1, k):
-            s = A[r, j]
-            for i in range(j):
-                s -= A[r, i] * A[j, i]
-            A[r, j] = s / root
-    return logarithm + np.log(product)
-
-
-@compiled
-def _invert(A: Floats, k: int, inverse: Floats, W: Floats) -> None:
-    """The inverse (k, k) of a matrix from its lower root A."""
-    for j in range(k):
-        W[j, j] = 1.0 / A[j, j]
-        for i in range(j + 1, k):
-            s = 0.0
-            for r in range(j, i):
-                s -= A[i, r] * W[r, j]
-            W[i, j] = s / A[i, i]
-    for i in range(k):
-        for j in range(i + 1):
-            s = 0.0
-            for r in range(i, k):
-                s += W[r, i] * W[r, j]
-            inverse[i, j] = s
-            inverse[j, i] = s
-
-
-@compiled
-def split(observed: Mask, there: Floats, places: Any) -> int:
-    """Columns that are missing, then those that are not, into places; how many are missing."""
-    nm = 0
-    for j in range(len(observed)):
-        there[j] = 1.0 if observed[j] else 0.0
-        if not observed[j]:
-            places[nm] = j
-            nm += 1
-    at = nm
-    for j in range(len(observed)):
-        if observed[j]:
-            places[at] = j
-            at += 1
-    return nm
-
-
-@compiled
-def by_missing(
-    P: Floats, m: Any, nm: int, n: float, root: Floats, inverse: Floats, W: Floats, spread: Floats
-) -> float:  # fmt: skip
-    """P_mm⁻¹ into inverse and n times into spread; log|P_mm|."""
-    for i in range(nm):
-        for j in range(nm):
-            root[i, j] = P[m[i], m[j]]
-    logarithm = _cholesky(root, nm)
-    _invert(root, nm, inverse, W)
-    for i in range(nm):
-        for j in range(nm):
-            spread[m[i], m[j]] += n * inverse[i, j]
-    return logarithm
-
-
-@compiled
-def by_observed(
-    S: Floats, places: Any, nm: int, n: float, root: Floats, inverse: Floats, W: Floats, M: Floats,
-    spread: Floats,
-) -> float:  # fmt: skip
-    """S_mo S_oo⁻¹ into columns o of M, n(S_mm − S_mo S_oo⁻¹S_om) into spread; log|S_oo|."""
-    m, o = places[:nm], places[nm:]
-    no = len(o)
-    for i in range(no):
-        for j in range(no):
-            root[i, j] = S[o[i], o[j]]
-    logarithm = _cholesky(root, no)
-    _invert(root, no, inverse, W)
-    for i in range(nm):
-        for j in range(nm):
-            M[i, m[j]] = 0.0
-        for j in range(no):
-            s = 0.0
-            for r in range(no):
-                s += S[m[i], o[r]] * inverse[r, j]
-            M[i, o[j]] = s
-    for i in range(nm):
-        for j in range(nm):
-            s = S[m[i], m[j]]
-            for r in range(no):
-                s -= M[i, o[r]] * S[m[j], o[r]]
-            spread[m[i], m[j]] += n * s
-    return logarithm
-
-
-@compiled
-def fill_by_missing(y: Floats, P: Floats, m: Any, nm: int, inverse: Floats, b: Floats) -> None:
+def _fill_by_missing(y: Floats, P: Floats, m: Any, V: Floats, b: Floats) -> None:
     """y_m ← −P_mm⁻¹P_m y; y is zero there."""
+    nm = len(m)
     for r in range(nm):
-        s = 0.0
+        row, s = P[m[r]], 0.0
         for j in range(len(y)):
-            s += P[m[r], j] * y[j]
+            s += row[j] * y[j]
         b[r] = s
     for r in range(nm):
         s = 0.0
         for j in range(nm):
-            s -= inverse[r, j] * b[j]
+            s -= V[r, j] * b[j]
         y[m[r]] = s
 
 
 @compiled
-def fill_by_observed(y: Floats, M: Floats, m: Any, nm: int, b: Floats) -> None:
+def _fill_by_observed(y: Floats, M: Floats, m: Any, b: Floats) -> None:
     """y_m ← My, M = S_mo S_oo⁻¹ in columns o; y is zero at m."""
+    nm = len(m)
     for r in range(nm):
         s = 0.0
         for j in range(len(y)):
@@ -187,12 +123,39 @@ def fill_by_observed(y: Floats, M: Floats, m: Any, nm: int, b: Floats) -> None:
 
 
 @compiled
-def _fill_plain(
+def _add_block(V: Floats, m: Any, n: float, spread: Floats, blocks: Floats, at: int) -> int:
+    """nV into spread, and V into blocks from place at on, if there is room; the place behind it."""
+    nm = len(m)
+    for i in range(nm):
+        row = spread[m[i]]
+        for j in range(nm):
+            row[m[j]] += n * V[i, j]
+    if len(blocks) > 0:
+        for i in range(nm):
+            for j in range(nm):
+                blocks[at] = V[i, j]
+                at += 1
+    return at
+
+
+@compiled
+def _residual(z: Floats, a: float, mu: Floats, m: Any, y: Floats) -> None:
+    """y ← z − aμ, and 0 at m."""
+    for j in range(len(mu)):
+        y[j] = z[j] - a * mu[j]
+    for r in range(len(m)):
+        y[m[r]] = 0.0
+
+
+@compiled
+def fill_plain(
     S: Floats,
     P: Floats,
     logdet: float,
+    blocks: Floats,
+    holes: Any,
+    ends: Any,
     mu: Floats,
-    observed: Mask,
     starts: Any,
     z: Floats,
     weights: Floats,
@@ -201,26 +164,31 @@ def _fill_plain(
     total: Floats,
     spread: Floats,
 ) -> float:
+    """Fill rows and add to total and spread; keep the P_mm⁻¹ in blocks, if there is room."""
     d = len(mu)
-    there, b, places = np.empty(d), np.empty(d), np.empty(d, np.int64)
-    root, inverse, W, M = np.empty((d, d)), np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
-    logs = 0.0
-    for k in range(len(observed)):
-        nm = split(observed[k], there, places)
+    V, O, M = np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
+    b, o = np.empty(d), np.empty(d, np.uintp)
+    logs, whole, at = 0.0, 0.0, 0
+    for k in range(len(starts) - 1):
+        m = holes[ends[k] : ends[k + 1]]
+        nm = len(m)
         n = weight_of(weights, anchored, starts[k], starts[k + 1])
         few = 2 * nm <= d
         if few:
-            logs += n * (logdet + by_missing(P, places, nm, n, root, inverse, W, spread))
+            whole += n  # times log|S| once and for all: a term of every sum would pile up rounding
+            logs += n * by_missing(P, m, V, b)
         else:
-            logs += n * by_observed(S, places, nm, n, root, inverse, W, M, spread)
+            others(m, d, o)
+            logs += n * by_observed(S, m, o[: d - nm], V, b, O, M)
+        at = _add_block(V, m, n, spread, blocks, at)
         for i in range(starts[k], starts[k + 1]):
-            for j in range(d):
-                filled[i, j] = (z[i, j] - anchored[i] * mu[j]) * there[j]
+            y, weight = filled[i], anchored[i] * weights[i]
+            _residual(z[i], anchored[i], mu, m, y)
             if few:
-                fill_by_missing(filled[i], P, places, nm, inverse, b)
+                _fill_by_missing(y, P, m, V, b)
             else:
-                fill_by_observed(filled[i], M, places, nm, b)
-            weight = anchored[i] * weights[i]
-            for j in range(d):
-                total[j] += weight * filled[i, j]
-    return logs
+                _fill_by_observed(y, M, m, b)
+            if weight > 0.0:
+                for j in range(d):
+                    total[j] += weight * y[j]
+    return logs + whole * logdet

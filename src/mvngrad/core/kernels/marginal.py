@@ -119,8 +119,8 @@ def _whiten_row(A: Floats, o: Any, no: int, z: Floats, a: float, mu: Floats, x: 
 @compiled
 def fill_marginal(
     L: Floats,
-    mu: Floats,
     observed: Mask,
+    mu: Floats,
     starts: Any,
     z: Floats,
     weights: Floats,
