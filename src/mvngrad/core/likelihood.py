@@ -26,7 +26,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mvngrad.core.operators import Covariance, whitened_scatter
+from mvngrad.core.operators import Covariance, unwhitened_diagonal, whitened_scatter
 from mvngrad.core.ops import Array, add_outer
 
 LOG_2PI = log(2.0 * pi)
@@ -70,8 +70,7 @@ class Score:
 
     def diagonal(self) -> Array:
         """diag G."""
-        W = self.covariance.whiten(np.eye(len(self.core)))
-        return np.einsum("ij,ij->j", W, self.core @ W)
+        return unwhitened_diagonal(self.covariance, self.core)
 
     def dense(self) -> Array:
         """G itself, for checks and for structures that have no better use of it."""

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from mvngrad.core.frame import AffineFrame
+from mvngrad.core.low_rank import LowRankCovariance
 from mvngrad.core.ops import NUMPY, Array, Ops, solve_lower, whiten_symmetric
 
 
@@ -30,7 +31,7 @@ class Covariance(Protocol):
         """log|S|."""
 
     def root(self, d: int) -> Array:
-        """L (d, d) itself, lower-triangular."""
+        """A lower-triangular root (d, d): L itself, but for ``LowRankCovariance``."""
 
 
 # Columns from which one symmetric reduction is faster than two triangular solves.
@@ -42,6 +43,19 @@ def whitened_scatter(S: Covariance, C: Array) -> Array:
     if isinstance(S, DenseCovariance) and S.ops is NUMPY and len(C) >= MANY:
         return whiten_symmetric(S.L, C)
     return S.whiten(S.whiten(C).T)
+
+
+def unwhitened_diagonal(S: Covariance, M: Array) -> Array:
+    """diag(L⁻ᵀML⁻¹) for symmetric M (d, d)."""
+    if isinstance(S, LowRankCovariance):
+        return S.unwhitened_diagonal(M)
+    W = S.whiten(np.eye(len(M)))
+    return np.asarray(np.einsum("ij,ij->j", W, M @ W))
+
+
+def triangular(S: Covariance, d: int) -> Covariance:
+    """S by its triangular root, for those that look inside."""
+    return DenseCovariance(S.root(d)) if isinstance(S, LowRankCovariance) else S
 
 
 @dataclass(frozen=True, eq=False)
