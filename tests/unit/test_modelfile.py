@@ -98,7 +98,7 @@ def test_every_field_of_a_fit_is_in_the_file(fit, path):
     fit.save(path)
     written = set(document_of(path)) | set(arrays_of(path))
     missing = {field.name for field in dataclasses.fields(mg.Fit)} - written
-    at_default = {"n_starts", "not_identified"}  # and "params" for "given_params", and the Nones
+    at_default = {"n_starts", "not_identified", "coefficients", "design_names"}  # and "params" for "given_params", and the Nones
     assert missing == {"given_params", *modelfile.OPTIONAL, *OF_THE_ROWS, *at_default}
 
 
@@ -132,9 +132,10 @@ def test_optional_arrays_come_back(fit, path, rng):
         factor=rng.normal(size=(3, 1)),
         noise=np.array([1.0, 2.0, 3.0]),
         coefficients=rng.normal(size=(2, 3)),
+        design_names=(("one", "age"),),
         factor_correlation=np.eye(1),
     )
-    for name in modelfile.OPTIONAL:
+    for name in (*modelfile.OPTIONAL, "coefficients"):
         assert_same(getattr(through_file(full, path), name), getattr(full, name), name)
 
 
