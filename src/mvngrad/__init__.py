@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mvngrad.models.linear import Linear
     from mvngrad.models.masked import Banded, Masked
     from mvngrad.models.precision import Precision
+    from mvngrad.models.priors import InverseWishart, NormalMean, Ridge
     from mvngrad.models.random_effects import RandomEffects
     from mvngrad.models.structure import Structure
     from mvngrad.models.toeplitz import Toeplitz
@@ -68,6 +69,7 @@ _HOME = {
     "Gradient": "core.nll",
     "Heterogeneous": "models.heterogeneous",
     "IllConditionedWarning": "errors",
+    "InverseWishart": "models.priors",
     "Known": "models.known",
     "Kronecker": "models.kronecker",
     "Linear": "models.linear",
@@ -78,11 +80,13 @@ _HOME = {
     "Moments": "core.moments",
     "MultivariateNormal": "distribution",
     "NeedsRowsError": "errors",
+    "NormalMean": "models.priors",
     "NotIdentifiedWarning": "errors",
     "NotPositiveDefiniteError": "errors",
     "Precision": "models.precision",
     "RandomEffects": "models.random_effects",
     "Scaled": "models.algebra",
+    "Ridge": "models.priors",
     "Spherical": "models.diagonal",
     "Status": "fitting.convergence",
     "Step": "fitting.convergence",
@@ -114,6 +118,7 @@ __all__ = [
     "Gradient",
     "Heterogeneous",
     "IllConditionedWarning",
+    "InverseWishart",
     "Known",
     "Kronecker",
     "Linear",
@@ -124,10 +129,12 @@ __all__ = [
     "Moments",
     "MultivariateNormal",
     "NeedsRowsError",
+    "NormalMean",
     "NotIdentifiedWarning",
     "NotPositiveDefiniteError",
     "Precision",
     "RandomEffects",
+    "Ridge",
     "Scaled",
     "Spherical",
     "Status",

@@ -123,6 +123,8 @@ def _plain_fields(fit: Fit) -> Document:
         plain["n_starts"] = int(fit.n_starts)
     if fit.not_identified:
         plain["not_identified"] = [name for pair in fit.not_identified for name in pair]
+    if fit.prior:
+        plain |= {"penalty": as_number(fit.penalty), "prior": list(fit.prior)}
     if fit.coefficients is not None:
         plain["design"] = [list(names) for names in fit.design_names]
     return plain
@@ -155,6 +157,8 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
         plain |= {name: file.array(name, None) for name in OPTIONAL if name in file}
         plain |= _since_holes(record, columns)
         plain |= _regression(record, file, d)
+        if "prior" in record:
+            plain |= {"penalty": record.number("penalty"), "prior": record.texts("prior")}
         fit = Fit(
             mean=file.array("mean", (d,)),
             factor=file.array("factor", (d, None)),

@@ -65,6 +65,13 @@ def app() -> None:
     "(or of those of --columns) on these. Default: one mean a column.",
 )
 @click.option(
+    "--shrinkage",
+    callback=options.shrinkage,
+    metavar="X",
+    help="Shrink correlations toward 0: a share between 0 and 1, or ledoit-wolf or oas, which "
+    "estimate it from complete data. Any number of rows is then enough.",
+)
+@click.option(
     "--missing",
     type=click.Choice(MISSING),
     default="fiml",

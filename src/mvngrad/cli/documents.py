@@ -25,6 +25,8 @@ def of_fit(fit: Fit) -> dict[str, Any]:
         "message": fit.message,
         "method": fit.method,
         "loglik": number(fit.loglik),
+        "penalty": number(fit.penalty),
+        "prior": list(fit.prior),
         "aic": number(fit.aic),
         "bic": number(fit.bic),
         "n_obs": fit.n_obs,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mvngrad.io.csv import CsvTable
     from mvngrad.io.table import Table
     from mvngrad.models.linear import Linear
+    from mvngrad.models.priors import InverseWishart
 
 
 def fit_file(request: FitRequest) -> int:
@@ -57,6 +58,7 @@ def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
             progress,
             covariance=request.covariance,
             mean=mean,
+            prior=_prior(request),
             missing=request.missing,
             method=request.method,
             max_iter=request.max_iter,
@@ -67,6 +69,13 @@ def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
         )
     except MissingValuesError as error:
         raise notes.on_holes(data) from error
+
+
+def _prior(request: FitRequest) -> InverseWishart | None:
+    from mvngrad.models.priors import InverseWishart
+
+    given: Any = request.shrinkage
+    return None if given is None else InverseWishart(shrinkage=given)
 
 
 def _with_design(data: CsvTable, formula: str, *, every: bool) -> tuple[Table, Linear]:

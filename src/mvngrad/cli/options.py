@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 STRUCTURES = ("full", "diagonal", "spherical")
+SHRINKAGES = ("ledoit-wolf", "oas")
 MISSING = ("fiml", "drop", "raise")
 METHODS = (
     "auto",
@@ -51,6 +52,23 @@ def positive(
     if value is not None and not (math.isfinite(value) and value > 0.0):
         raise click.BadParameter(f"{value} is not a positive number.")
     return value
+
+
+def shrinkage(
+    _context: click.Context, _option: click.Parameter, given: str | None
+) -> float | str | None:
+    """A share, or the name of a rule for one."""
+    if given is None or given in SHRINKAGES:
+        return given
+    try:
+        share = float(given)
+    except ValueError:
+        share = math.nan
+    if not 0.0 < share < 1.0:
+        raise click.BadParameter(
+            f"{given!r} is neither a number between 0 and 1 nor one of {', '.join(SHRINKAGES)}."
+        )
+    return share
 
 
 def standard_input(_context: click.Context, _option: click.Parameter, file: Path) -> Path:

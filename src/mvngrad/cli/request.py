@@ -14,6 +14,7 @@ class FitRequest:
     columns: tuple[str, ...] | None = None
     covariance: str = "full"
     mean: str | None = None
+    shrinkage: float | str | None = None
     missing: str = "fiml"
     method: str = "auto"
     max_iter: int | None = None

@@ -25,6 +25,7 @@ from mvngrad.fitting.convergence import Status, Step
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
+from mvngrad.fitting.prior import keep_regular, penalty_for
 from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.sample import sample_of
@@ -35,6 +36,7 @@ from mvngrad.io.missing import Missing
 from mvngrad.models.linear import Coefficients
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.named import structure_named
+from mvngrad.models.priors import as_priors
 from mvngrad.models.structure import Structure
 
 ILL_CONDITIONED = 1e12
@@ -50,6 +52,7 @@ def fit(
     missing: Missing = "fiml",
     method: Method = "auto",
     columns: Sequence[Any] | None = None,
+    prior: Any = None,
     start: Any = None,
     n_starts: int = 1,
     tol: float = 1e-10,
@@ -83,6 +86,9 @@ def fit(
         where that would take long.
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
+    prior : InverseWishart, NormalMean, Ridge, or a list of them
+        Terms added to J, in units of the columns' standard deviations: what is minimised is the
+        sum, ``fit.nll`` is J, ``fit.penalty`` the terms.
     start : (d, k) array Λ₀, pair (μ₀, Λ₀), or a Fit
         Where iterations begin; default: the standard deviations. Of complete data the columns of
         Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has
@@ -127,25 +133,30 @@ def fit(
     _require_options(tol, max_iter, threads, callback, n_starts)
     structure = _structure(covariance)
     require_method(method)
-    sample, mean, names, n_empty, regressed = sample_of(
-        data, structure, mean, weights, missing, columns, threads
+    priors = as_priors(prior)
+    found = sample_of(
+        data, structure, mean, weights, missing, columns, threads, regular=keep_regular(priors)
     )
+    sample, mean, names, n_empty, regressed, *_ = found
+    penalty = penalty_for(priors, found)
+    conjugate = penalty is None or penalty.is_conjugate
     holes = isinstance(sample, Patterns)
     d, at = sample.d, Start.of(start, sample.d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
-    run = Run(chosen(method, structure, holes=holes), tol, max_iter, callback)
+    run = Run(chosen(method, structure, holes=holes, conjugate=conjugate), tol, max_iter, callback)
     if isinstance(sample, Patterns):
         with at_most(threads):
             design = regressed.design if regressed else None
             solution = iterate_observed(
-                sample, structure, mean, at, run, n_starts, rng, names, design
+                sample, structure, mean, at, run, n_starts, rng, names, design, penalty
             )
     elif run.method == "closed-form":
-        solution = closed_form(sample, structure, mean, tol)
+        solution = closed_form(sample, structure, mean, tol, penalty)
     else:
-        solution = iterate(sample, structure, mean, at, run)
-    together = never_together(sample, names) if structure.saturated else ()
+        solution = iterate(sample, structure, mean, at, run, penalty)
+    open_pairs = structure.saturated and not keep_regular(priors)
+    together = never_together(sample, names) if open_pairs else ()
     said = _said(solution, together)
     means = _means_of(solution.mean, mean, regressed)
     return Fit(
@@ -155,6 +166,8 @@ def fit(
         structure=structure,
         columns=names,
         nll=solution.nll,
+        penalty=solution.penalty,
+        prior=tuple(map(repr, priors)),
         weight=sample.weight,
         n_obs=sample.n_obs,
         n_empty=n_empty,

@@ -51,23 +51,29 @@ def require_method(method: object) -> None:
         raise DataError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
 
 
-def chosen(method: str, structure: Structure, *, holes: bool = False) -> str:
+def chosen(
+    method: str, structure: Structure, *, holes: bool = False, conjugate: bool = True
+) -> str:
     """The method that ``auto`` means, or the one named, if it can serve the structure.
 
     With holes ``auto`` is accelerated EM where its M-step has a closed form, handed over to
-    Newton's method where much information is missing.
+    Newton's method where much information is missing. ``conjugate``: priors leave closed forms.
     """
-    closed = structure.start_is_optimum
+    closed, what = structure.start_is_optimum and conjugate, f"{structure!r} has"
+    if not conjugate:
+        what = "a fit with priors on means or loadings has"
     if method == "auto":
         if holes:
             return AUTO if closed else "newton"
-        return "closed-form" if closed else "l-bfgs"
+        if closed:
+            return "closed-form"
+        return "l-bfgs" if conjugate else "newton"
     if method == "closed-form" and (holes or not closed):
-        what = "data with holes have" if holes else f"{structure!r} has"
+        what = "data with holes have" if holes else what
         raise DataError(f"{what} no closed form; use method='auto'.")
     if method in EM and not closed:
         raise DataError(
-            f"{structure!r} has no closed form for EM to step to; use method='newton', or "
+            f"{what} no closed form for EM to step to; use method='newton', or "
             "'natural-gradient', which steps as EM would to first order."
         )
     return method

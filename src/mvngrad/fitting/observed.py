@@ -25,6 +25,7 @@ from mvngrad.fitting.start import Start
 from mvngrad.fitting.unbounded import FLAT, HOPELESS, SUSPECT, require_bounded, unbounded_at
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective, Point
+from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
 # With holes J may lie above its summit by optimality over the smallest curvature, so optimality
@@ -44,6 +45,7 @@ def iterate_observed(
     rng: Any,
     columns: Sequence[str],
     design: Design | None = None,
+    penalty: Penalty | None = None,
 ) -> Solution:
     """The best local maximum from the given start and from random ones.
 
@@ -55,7 +57,7 @@ def iterate_observed(
         for k in range(n_starts):
             at = start if k == 0 else random_start(patterns, generator)
             try:
-                found.append(_from(patterns, structure, mean, at, run, columns, design))
+                found.append(_from(patterns, structure, mean, at, run, columns, design, penalty))
             except NotPositiveDefiniteError as error:
                 failure = failure or error
                 continue
@@ -73,9 +75,10 @@ def iterate_observed(
 def _best(found: Sequence[Solution]) -> Solution:
     """The lowest J, the most exact of those at one height; a stop by the user is not hidden."""
     converged = [s for s in found if s.status is Status.CONVERGED] or found
-    lowest = min(s.nll for s in converged)
+    lowest = min(s.nll + s.penalty for s in converged)
     level = lowest + SAME * (1.0 + abs(lowest))
-    best = min((s for s in converged if s.nll <= level), key=lambda s: s.optimality)
+    level_ones = (s for s in converged if s.nll + s.penalty <= level)
+    best = min(level_ones, key=lambda s: s.optimality)
     stopped = found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}
     return replace(best, status=found[-1].status) if stopped else best
 
@@ -88,9 +91,10 @@ def _from(
     run: Run,
     columns: Sequence[str],
     design: Design | None,
+    penalty: Penalty | None,
 ) -> Solution:
     """The local maximum that a start leads to, in frames that follow the estimate."""
-    objective, params, closed = begin(patterns, structure, mean, start, design)
+    objective, params, closed = begin(patterns, structure, mean, start, design, penalty)
     monitor = Monitor(
         objective,
         tol=run.tol * TIGHTER,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,8 @@ from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.data import Observed
 from mvngrad.models.means import FixedMean, FreeMean, Mean
 from mvngrad.models.objective import Objective, Point
+from mvngrad.models.penalised import Penalised, penalised
+from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
 WARM_UP = 2  # EM steps from standard deviations to the frame of a fit
@@ -71,15 +72,16 @@ def begin(
     mean: Mean,
     start: Start,
     design: Design | None = None,
+    penalty: Penalty | None = None,
 ) -> Beginning:
     """At the closed form of monotone holes; else where a few EM steps lead, in a frame there."""
     plain = _plain(patterns, structure, mean, design)
-    objective = Objective(plain, structure, mean.in_frame(plain.frame))
+    objective = Objective(penalised(plain, penalty), structure, mean.in_frame(plain.frame))
     variances = _about(patterns, mean, design)[1] * patterns.frame.root**2
     params = _initial(objective, variances, start)
     if not moves_freely(structure):
         return Beginning(objective, params)
-    plainly = design is None and _is_plain(structure, mean, start)
+    plainly = design is None and penalty is None and _is_plain(structure, mean, start)
     closed = monotone_estimate(patterns) if plainly else None
     if closed is not None:
         point = _found(objective, _params_of(objective, *closed))
@@ -142,13 +144,11 @@ def framed_at(
     objective: Objective, point: Point, structure: Structure, mean: Mean
 ) -> tuple[Objective, Array]:
     """The objective in the frame of a point's own S, and the point in it: S = I."""
-    data = objective.data
-    assert isinstance(data, Observed)
     beta, theta = objective.split(point.params)
     mu, Lambda = objective.mean.mean(beta), objective.structure.factor(theta)
-    L, inner = lower_root(Lambda), data.inner
-    moved = AffineFrame(inner.origin + inner.color(mu), np.tril(inner.color(L)))
-    data = replace(data, inner=moved)
+    L = lower_root(Lambda)
+    assert isinstance(objective.data, Observed | Penalised)
+    data = objective.data.moved(mu, L)
     objective = Objective(data, structure.working(), mean.in_frame(data.frame))
     here = objective.structure.start_at(solve_lower(L, Lambda))
     return objective, np.concatenate([objective.mean.start(data.center), here])

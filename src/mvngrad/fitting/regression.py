@@ -70,6 +70,7 @@ class Job(NamedTuple):
     linear: Linear
     structure: Structure
     columns: Sequence[str]
+    regular: bool = False
 
     def take(self, used: Any) -> Job:
         """Some of the rows."""
@@ -105,7 +106,7 @@ def _closed(job: Job, threads: int | None) -> Regressed:
     (n, d), p = job.rows.shape, job.linear.size
     R = _joint_root(job, threads)
     _require_rank([R[:p, :p]], job)
-    if n < d + p and Requirements(job.structure, FreeMean(), job.columns).full:
+    if n < d + p and Requirements(job.structure, FreeMean(), job.columns, job.regular).full:
         raise _too_few(n, d, p, job.columns)
     weight = float(n if job.weights is None else job.weights.sum())
     basis = R[:p, :p] / np.sqrt(weight)
@@ -156,7 +157,7 @@ def _residual_moments(R: Array, M: Array, job: Job, weight: float) -> Moments:
     sizes = np.linalg.norm(R, axis=0)
     _require_residuals(sizes, np.sqrt(sizes**2 + weight * (M**2).sum(axis=1)), job.columns)
     scales = power_of_two(sizes / np.sqrt(weight))
-    needs = Requirements(job.structure, FixedMean(np.zeros(d)), job.columns)
+    needs = Requirements(job.structure, FixedMean(np.zeros(d)), job.columns, job.regular)
     scaled = R / scales
     plain = Moments(weight, n, np.zeros(d), scaled.T @ scaled, AffineFrame(np.zeros(d), scales))
     needs.check(plain)

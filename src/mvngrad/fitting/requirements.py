@@ -36,11 +36,13 @@ class Requirements:
     structure: Structure
     mean: Mean
     columns: Sequence[str]
+    regular: bool = False  # a prior keeps S away from singular ones
 
     @property
     def full(self) -> bool:
         """Whether the model needs a nonsingular scatter."""
-        return self.structure.saturated or self.structure.equivariance == "affine"
+        wants = self.structure.saturated or self.structure.equivariance == "affine"
+        return wants and not self.regular
 
     def check(self, moments: Moments) -> None:
         """All that moments alone can tell."""

@@ -41,6 +41,7 @@ class Fit:
     design_names : tuples of str      what the coefficients are of
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
+    penalty, prior : float, tuple     what priors add to J at the estimate, and which they are
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
     n_starts : int                    starts of which this is the best
     not_identified : tuple of pairs   columns never observed together: their covariance is not
@@ -80,6 +81,8 @@ class Fit:
     noise: Array | None = None
     coefficients: Array | list[Array] | None = None
     design_names: tuple[tuple[str, ...], ...] = ()
+    penalty: float = 0.0
+    prior: tuple[str, ...] = ()
     factor_correlation: Array | None = None
     pattern_means: Patterns | None = None
     version: str = __version__

@@ -29,7 +29,7 @@ FIRST_LOOK = 2**21  # entries among which a hole is looked for before anything i
 class Sample(NamedTuple):
     """Moments or Patterns, the mean as a structure, names of columns, rows with nothing in them.
 
-    ``regressed`` says more where the mean is linear in a design.
+    ``regressed`` says more where the mean is linear in a design; complete rows come along.
     """
 
     data: Moments | Patterns
@@ -37,6 +37,8 @@ class Sample(NamedTuple):
     columns: tuple[str, ...]
     n_empty: int = 0
     regressed: Regressed | None = None
+    rows: Rows | None = None
+    weights: Array | None = None
 
 
 def sample_of(
@@ -47,13 +49,15 @@ def sample_of(
     missing: Missing,
     columns: Sequence[Any] | None,
     threads: int | None,
+    *,
+    regular: bool = False,
 ) -> Sample:
     """Moments of complete rows; patterns where there are holes and ``missing`` is "fiml"."""
     require_missing(missing)
     if isinstance(data, Moments):
         if isinstance(mean, Linear) or is_formula(mean):
             raise NeedsRowsError("a mean that is linear in a design needs the rows of the data.")
-        return _checked(data, structure, mean, weights, columns)
+        return _checked(data, structure, mean, weights, columns, regular)
     if isinstance(mean, str) and is_formula(mean):
         (rows, names), design, of = designed(data, mean, columns)
         mean = Linear(design, of)
@@ -61,15 +65,15 @@ def sample_of(
         rows, names = as_table(data, columns)
     if isinstance(mean, Linear):
         w = as_weights(weights, len(rows))
-        found = regressed(Job(rows, w, mean, structure, names), missing, threads)
+        found = regressed(Job(rows, w, mean, structure, names, regular), missing, threads)
         return Sample(found.data, found.mean, names, found.n_empty, found)
     mean = as_mean(mean, len(names))
     rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
-    job = Requirements(structure, mean, names)
+    job = Requirements(structure, mean, names, regular)
     try:
         if missing == "fiml" and _shows_holes(rows, w):
             return _with_holes(rows, w, job, threads)
-        return Sample(_moments(rows, w, job, threads), mean, names)
+        return Sample(_moments(rows, w, job, threads), mean, names, rows=rows, weights=w)
     except MissingValuesError:
         if missing != "fiml":
             raise
@@ -112,7 +116,12 @@ def _patterns(rows: Rows, w: Array | None, job: Requirements, threads: int | Non
 
 
 def _checked(
-    moments: Moments, structure: Structure, mean: Any, weights: Any, columns: Sequence[Any] | None
+    moments: Moments,
+    structure: Structure,
+    mean: Any,
+    weights: Any,
+    columns: Sequence[Any] | None,
+    regular: bool,
 ) -> Sample:
     if weights is not None:
         raise DataError("Moments carry their weights already; pass weights to Moments.of.")
@@ -125,5 +134,5 @@ def _checked(
             "these moments came from a covariance without its mean, so a known mean cannot be held "
             "against them. Pass mean=… to Moments.from_covariance, or leave the mean free."
         )
-    Requirements(structure, mean, names).check(moments)
+    Requirements(structure, mean, names, regular).check(moments)
     return Sample(moments, mean, names)

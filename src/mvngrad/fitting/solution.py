@@ -31,6 +31,7 @@ class Solution:
     n_eval: int
     n_starts: int = 1
     closed: bool = False
+    penalty: float = 0.0
 
 
 def reported(
@@ -53,8 +54,10 @@ def reported(
     else:
         factor = compose(frame, objective.structure.factor(theta))
         params = structure.start_at(factor)
+    terms = objective.value_of_terms(best)
     return Solution(
-        nll=objective.total(best.value),
+        nll=objective.total(best.value) - terms,
+        penalty=terms,
         mean=mean_of(objective, beta, mean),
         factor=factor,
         params=params,

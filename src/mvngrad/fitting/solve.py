@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective
+from mvngrad.models.penalised import penalised
+from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
 SADDLES = 8  # left at most
@@ -38,20 +41,34 @@ class Run(NamedTuple):
     callback: Callable[[Step], object] | None
 
 
-def iterate(moments: Moments, structure: Structure, mean: Mean, start: Start, run: Run) -> Solution:
+def iterate(
+    moments: Moments,
+    structure: Structure,
+    mean: Mean,
+    start: Start,
+    run: Run,
+    penalty: Penalty | None = None,
+) -> Solution:
     """Fit complete data from the start, in the data's own frame; the best point it saw."""
     affine = structure.equivariance == "affine" and structure.rescales
-    own = (
-        in_own_frame(scatter_about(moments, mean), known(mean))
-        if affine
-        else in_diagonal_frame(moments, structure)
-    )
-    objective = Objective(Complete(own), structure.working(), mean.in_frame(own.frame))
+    own = _in_own_frame(moments, mean, penalty) if affine else in_diagonal_frame(moments, structure)
+    data = penalised(Complete(own), penalty)
+    objective = Objective(data, structure.working(), mean.in_frame(own.frame))
     tol = max(run.tol, 30.0 * own.d * EPS)
     monitor = Monitor(objective, tol=tol, max_iter=run.max_iter, callback=run.callback)
     status, curvature = to_summit(monitor, run.method, _initial(objective, own, start))
     assert monitor.best is not None
     return reported(monitor, monitor.best, structure, mean, status, curvature)
+
+
+def _in_own_frame(moments: Moments, mean: Mean, penalty: Penalty | None) -> Moments:
+    """The frame of the data; with a prior in S that of both, since theirs may be singular."""
+    scatter = scatter_about(moments, mean)
+    if penalty is None or not penalty.weight:
+        return in_own_frame(scatter, known(mean))
+    kappa, prior = penalty.weight, penalty.in_frame(moments.frame).scatter
+    both = replace(scatter, weight=scatter.weight + kappa, spread=scatter.spread + prior)
+    return moments.in_frame(in_own_frame(both, known(mean)).frame)
 
 
 def _initial(objective: Objective, own: Moments, start: Start) -> Array:

@@ -83,6 +83,7 @@ def _facts(fit: Fit, source: str | None) -> Facts:
         ("Method", fit.method),
         ("Time", f"{fit.seconds:.3f} s"),
         ("Log-likelihood", fixed(fit.loglik, 3)),
+        *([("Penalised", fixed(fit.loglik - fit.penalty, 3))] if fit.prior else []),
         ("AIC", fixed(fit.aic, 3)),
         ("BIC", fixed(fit.bic, 3)),
         ("Status", status_name(fit)),
@@ -179,7 +180,17 @@ def _notes(fit: Fit) -> tuple[str, ...]:
     as_numpy = whole and fit.structure.saturated and free and fit.weight == fit.n_obs
     beside = ": (n-1)/n times those of numpy.cov" if as_numpy else ""
     divisor = f"Covariances have the divisor n = {n}{beside}."
-    return (*_empty_rows(fit.n_empty), divisor)
+    return (*_empty_rows(fit.n_empty), *_priors(fit), divisor)
+
+
+def _priors(fit: Fit) -> tuple[str, ...]:
+    if not fit.prior:
+        return ()
+    said = (
+        f"The likelihood is penalised: what is largest is the log-likelihood less "
+        f"{fixed(fit.penalty, 3)}, for {' and '.join(fit.prior)}. AIC and BIC take no notice of it."
+    )
+    return (said,)
 
 
 def _empty_rows(count: int) -> tuple[str, ...]:

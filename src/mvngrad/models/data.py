@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import final
 
@@ -18,6 +18,7 @@ from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, outer, solve_lower
 from mvngrad.core.patterns import Patterns
 
+NO_PRIOR = (0.0, np.zeros(()))
 MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
 
 
@@ -55,6 +56,15 @@ class Complete:
     def curvature(self, e: Evaluation, mu: Array) -> Product:  # noqa: ARG002 - e knows all
         """The formula's own curvature."""
         return partial(curvature, e)
+
+    @property
+    def prior_scatter(self) -> tuple[float, Array]:
+        """None."""
+        return NO_PRIOR
+
+    def value_of_terms(self, mu: Array, S: Covariance) -> float:  # noqa: ARG002
+        """None."""
+        return 0.0
 
     def flat(self, S: Covariance) -> Array:  # noqa: ARG002 - nothing is unseen
         """None."""
@@ -114,6 +124,21 @@ class Observed:
         """The observed-data curvature."""
         at = self._seen(mu), self._root(e.covariance)
         return self.design.curvature(*at) if self.design else curvature_at(self.patterns, *at)
+
+    @property
+    def prior_scatter(self) -> tuple[float, Array]:
+        """None."""
+        return NO_PRIOR
+
+    def value_of_terms(self, mu: Array, S: Covariance) -> float:  # noqa: ARG002
+        """None."""
+        return 0.0
+
+    def moved(self, mu: Array, L: Array) -> Observed:
+        """The same rows, with parameters in the frame of N(μ, LLᵀ)."""
+        inner = self.inner
+        moved = AffineFrame(inner.origin + inner.color(mu), np.tril(inner.color(L)))
+        return replace(self, inner=moved)
 
     def flat(self, S: Covariance) -> Array:
         """L⁻¹(eᵢeⱼᵀ + eⱼeᵢᵀ)L⁻ᵀ of each pair of columns that no row has both of (q, d, d)."""

@@ -53,6 +53,13 @@ class Data(Protocol):
     def curvature(self, e: Evaluation, mu: Array) -> Product:
         """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
 
+    @property
+    def prior_scatter(self) -> tuple[float, Array]:
+        """κ and κT (d, d), as if so many more rows had that scatter about μ; 0 without a prior."""
+
+    def value_of_terms(self, mu: Array, S: Covariance) -> float:
+        """What priors add to J, in the units of the data."""
+
     def flat(self, S: Covariance) -> Array:
         """Whitened tangents of S (q, d, d) along which J does not change, whatever the data say."""
 
@@ -101,6 +108,11 @@ class Objective:
         """J in the units of the data from J/n in the frame."""
         return self.data.weight * value + self.data.volume
 
+    def value_of_terms(self, point: Point) -> float:
+        """What priors add to J at a point, in the units of the data."""
+        mu = self.mean.mean(self.split(point.params)[0])
+        return self.data.value_of_terms(mu, point.covariance)
+
     def fisher_product(self, point: Point, v: Array) -> Array:
         """The Fisher information per unit weight times v, at complete data."""
         n, S = self.data.weight, point.covariance
@@ -143,8 +155,9 @@ class Objective:
         """
         beta = self.mean.start(moments.center, S)
         c = moments.center - self.mean.mean(beta)
-        scatter = moments.spread + moments.weight * outer(c, c)
-        return np.concatenate([beta, self.structure.start(scatter / moments.weight)])
+        kappa, prior = self.data.prior_scatter
+        scatter = moments.spread + moments.weight * outer(c, c) + prior
+        return np.concatenate([beta, self.structure.start(scatter / (moments.weight + kappa))])
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
