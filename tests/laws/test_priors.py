@@ -138,8 +138,8 @@ def oas(Z):
 
 
 @pytest.mark.parametrize(("rule", "share"), [("ledoit-wolf", ledoit_wolf), ("oas", oas)])
-def test_rules_for_shrinkage(X, rule, share):
-    few = X[:25]
+def test_rules_for_shrinkage(X, rule, share, rng):
+    few = X[:25] + 3.0 * rng.standard_normal((25, 1))
     centred = few - few.mean(axis=0)
     S, rho = centred.T @ centred / 25, share(centred)
     spherical = mg.fit(few, prior=mg.InverseWishart(shrinkage=rule, target="spherical"))

@@ -177,7 +177,9 @@ def _notes(fit: Fit) -> tuple[str, ...]:
     n, free = general(fit.weight), fit.n_params == fit.structure.n_params + len(fit.columns)
     found = holes(fit)
     whole = found is None or not found.cells
-    as_numpy = whole and fit.structure.saturated and free and fit.weight == fit.n_obs
+    as_numpy = (
+        whole and fit.structure.saturated and free and not fit.prior and fit.weight == fit.n_obs
+    )
     beside = ": (n-1)/n times those of numpy.cov" if as_numpy else ""
     divisor = f"Covariances have the divisor n = {n}{beside}."
     return (*_empty_rows(fit.n_empty), *_priors(fit), divisor)
