@@ -118,7 +118,7 @@ def test_kronecker_s_columns_are_pairs(rng):
         mg.Masked(np.tril(np.ones((5, 5)), -3) + np.eye(5)),
         mg.Heterogeneous(mg.Toeplitz()),
         mg.Precision(mg.Banded(2)),
-        mg.RandomEffects(np.eye(5) + 0.3),
+        mg.RandomEffects(np.eye(5) + 0.3, mg.Cholesky()),
         mg.BlockDiagonal(mg.Cholesky().sized(2), mg.AR1()),
         mg.Scaled(mg.Known(known(5))),
         0.5 * mg.AR1(),
@@ -307,6 +307,19 @@ def test_units_change_nothing(X, structure, unit):
     fit, best = mg.fit(unit * X, structure), mg.fit(X, structure)
     assert fit.converged
     assert fit.nll - X.size * np.log(unit) == pytest.approx(best.nll, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", "l-bfgs", "cg", "newton"])
+@pytest.mark.parametrize("holes", [False, True])
+def test_effects_without_variance_meet_no_edge(holes, method, rng):
+    """Rows more alike than chance has them: D̂ is singular, and the fit is certified there."""
+    X = rng.standard_normal((80, D))
+    X -= 0.5 * X.mean(axis=1)[:, None]
+    if holes:
+        X[rng.uniform(size=X.shape) < 0.15] = np.nan
+    fit = mg.fit(X, mg.RandomEffects(np.ones((D, 1))) + mg.Spherical(), method=method)
+    assert fit.converged
+    assert fit.nll == pytest.approx(mg.fit(X, "spherical").nll, abs=1e-7)
 
 
 def test_parts_of_a_sum_are_found(rng):

@@ -59,9 +59,8 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
         return solve(objective.hessian_product(point, v))[0]
 
     def seen(v: Array) -> Array:
-        return solve(metric(v))[0] if redundant else v
+        return solve(metric(v))[0] if objective.is_singular else v
 
-    redundant = objective.structure.size > objective.structure.n_params
     value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))), seen)
     return Curvature(value, lambda t: point.params + t * v)
 
