@@ -1,7 +1,7 @@
 """∂J/∂θ of patterned covariances against a hundred digits.
 
 The truth is a central difference, in 100-digit arithmetic, of J at S(θ) as it is defined, entry
-by entry: nothing of roots, recursions or adjoints is shared. With Eⱼ = L⁻¹∂ⱼS L⁻ᵀ the terms that cancel are whitened,
+by entry: nothing of roots, recursions or adjoints is shared. With Eⱼ = L⁻¹∂ⱼS L⁻ᵀ,
 
     |error of ∂J/∂θⱼ| ≤ 30 d ε √cond(S) · ½n(1 + ‖K‖)‖Eⱼ‖
 """

@@ -55,6 +55,7 @@ class Structure(ABC):
     linear_precision: ClassVar[bool] = False
     regular: ClassVar[bool] = True
     d: int | None = None
+    __array_ufunc__: ClassVar[None] = None  # np.float64(2) * structure comes to __rmul__
 
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
