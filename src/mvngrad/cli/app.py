@@ -17,6 +17,7 @@ from mvngrad.cli.request import FitRequest, ImputeRequest, InspectRequest
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _METHODS = textwrap.fill(", ".join(METHODS), 88, break_on_hyphens=False)
+_STRUCTURES = textwrap.fill(", ".join(STRUCTURES), 88, break_on_hyphens=False)
 ENDS = """Exit codes:
   0  converged
   1  the data, or a file, cannot be used
@@ -26,6 +27,12 @@ ENDS = """Exit codes:
   130  interrupted (Ctrl-C); {interrupted}
 """
 FIT_EPILOG = f"""\b
+Covariances (of columns in order: compound-symmetry one correlation, ar1 one that decays with
+distance, toeplitz one for each distance, banded:N none beyond distance N; each has one variance,
+banded:N and heterogeneous-… one a column):
+{textwrap.indent(_STRUCTURES, "  ")}
+
+\b
 Methods:
 {textwrap.indent(_METHODS, "  ")}
 
@@ -51,12 +58,11 @@ def app() -> None:
 @app.command("fit", epilog=FIT_EPILOG)
 @options.file_argument
 @options.columns_option
-@click.option(
-    "--covariance",
-    type=click.Choice(STRUCTURES),
+@options.covariance_option(
     default="full",
     show_default=True,
-    help="What is estimated: every covariance, variances alone, or one variance for all.",
+    help="What is estimated: full is every covariance, diagonal variances alone, spherical one "
+    "variance for all; others see below.",
 )
 @click.option(
     "--mean",
@@ -177,11 +183,7 @@ def inspect(context: click.Context, /, **given: Any) -> None:
     help="Use this model, written by mvngrad fit -o, instead of a fit to the data.",
 )
 @options.columns_option
-@click.option(
-    "--covariance",
-    type=click.Choice(STRUCTURES),
-    help="As for mvngrad fit.  [default: full]",
-)
+@options.covariance_option(help="As for mvngrad fit.  [default: full]")
 @options.n_starts_option
 @options.seed_option
 @options.threads_option

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import csv
 import math
+from functools import partial
 from pathlib import Path
 
 import click
 
-STRUCTURES = ("full", "diagonal", "spherical")
+STRUCTURES = (
+    "full",
+    "diagonal",
+    "spherical",
+    "compound-symmetry",
+    "ar1",
+    "toeplitz",
+    "heterogeneous-compound-symmetry",
+    "heterogeneous-ar1",
+    "heterogeneous-toeplitz",
+    "banded:N",
+)
 SHRINKAGES = ("ledoit-wolf", "oas")
 MISSING = ("fiml", "drop", "raise")
 METHODS = (
@@ -43,6 +55,20 @@ def column_names(
     if twice:
         raise click.BadParameter(f"{twice[0]!r} is named twice.")
     return tuple(names) or None
+
+
+def structure_name(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> str | None:
+    """A name of the list; where that ends in :N, any whole number in place of N."""
+    if value is None:
+        return None
+    word, colon, number = value.partition(":")
+    if (f"{word}:N" if colon and number.isdecimal() else value) in STRUCTURES and number != "N":
+        return value
+    raise click.BadParameter(
+        f"{value!r} is none of {', '.join(STRUCTURES)}, with a whole number for N.", context, option
+    )
 
 
 def positive(
@@ -80,6 +106,12 @@ file_argument = click.argument(
     "file",
     type=click.Path(path_type=Path, readable=False, allow_dash=True),
     callback=standard_input,
+)
+covariance_option = partial(
+    click.option,
+    "--covariance",
+    callback=structure_name,
+    metavar="NAME",
 )
 columns_option = click.option(
     "--columns",

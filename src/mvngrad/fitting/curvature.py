@@ -58,7 +58,10 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
     def apply(v: Array) -> Array:
         return solve(hessian(v))[0]
 
-    value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))))
+    def seen(v: Array) -> Array:
+        return solve(metric(v))[0] if objective.is_singular else v
+
+    value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))), seen)
     return Curvature(value, lambda t: point.params + t * v)
 
 
@@ -137,12 +140,16 @@ def _anywhere(size: int) -> Array:
 
 
 def lanczos(
-    apply: Callable[[Array], Array], metric: Callable[[Array], Array] | None, start: Array
+    apply: Callable[[Array], Array],
+    metric: Callable[[Array], Array] | None,
+    start: Array,
+    seen: Callable[[Array], Array] = lambda v: v,
 ) -> tuple[float, Array]:
     """Smallest eigenvalue and eigenvector of an operator symmetric in a metric; None for ⟨u, v⟩.
 
     With full reorthogonalisation, for some steps and then until the error bound |βs| of the
     smallest Ritz value is a twentieth of it. NaN where not even its sign is certain after many.
+    ``seen`` takes out of each new direction what the metric does not see, before it is blown up.
     (Parlett 1998, §13)
     """
     most = min(len(start), MOST)
@@ -168,6 +175,7 @@ def lanczos(
         alphas.append(float(w @ images[k]))
         for _ in range(2):
             w = w - (images[: k + 1] @ w) @ basis[: k + 1]
+        w = seen(w)
     return (value if bound < abs(value) else math.nan), np.asarray(s @ basis[:most])
 
 

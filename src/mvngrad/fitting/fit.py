@@ -157,7 +157,7 @@ def fit(
         solution = iterate(sample, structure, mean, at, run, penalty)
     open_pairs = structure.saturated and not keep_regular(priors)
     together = never_together(sample, names) if open_pairs else ()
-    said = _said(solution, together)
+    said = _said(solution, together, holes=holes)
     means = _means_of(solution.mean, mean, regressed)
     return Fit(
         mean=means.mean,
@@ -231,7 +231,7 @@ def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
     return sample.means() if isinstance(sample, Patterns) else of_complete(sample)
 
 
-def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
+def _said(solution: Solution, together: Pairs, *, holes: bool) -> tuple[str, ...]:
     """Warnings in words, each also issued as a Python warning."""
     said: list[tuple[str, type[Warning]]] = []
     if solution.status is not Status.CONVERGED:
@@ -239,7 +239,7 @@ def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
         said.append((text, ConvergenceWarning))
     if together:
         said.append((in_words(together), NotIdentifiedWarning))
-    if 0.0 < solution.curvature < SLOW:
+    if holes and 0.0 < solution.curvature < SLOW:
         text = (
             f"for some combination of means and covariances {1.0 - solution.curvature:.1%} of the "
             "information is missing: EM converges at that rate, and its estimate is uncertain"

@@ -115,13 +115,21 @@ def _finished(monitor: Monitor, method: str, params: Array) -> Status:
     monitor.tol = tol if method in BY_GRADIENT else max(tol, SEEN_BY_VALUE)
     try:
         status = _driven(monitor, method, params)
-        near = monitor.best is not None and monitor.objective.optimality(monitor.best) <= POLISHED
+        near = monitor.best is not None and _is_near(monitor.objective.optimality(monitor.best))
     finally:
         finer, monitor.tol = tol < monitor.tol, tol
     if (finer and status is Status.CONVERGED) or (near and status is Status.STALLED):
         assert monitor.best is not None
         return _driven(monitor, "newton", monitor.best.params)
     return status
+
+
+def _is_near(optimality: float) -> bool:
+    """Whether Newton's method should look: inf is where the information is blind to a slope.
+
+    So it is beside a variance of 0, where J falls with its square.
+    """
+    return optimality <= POLISHED or optimality == math.inf
 
 
 def _driven(monitor: Monitor, method: str, params: Array) -> Status:

@@ -26,7 +26,7 @@ class Sum(Composite):
     --------
     >>> import numpy as np, mvngrad as mg
     >>> family = (mg.RandomEffects([[1.0], [1.0]]) + mg.Spherical()).sized(2)
-    >>> family.cov(np.log([2.0, 3.0]))                      # D = 2², σ² = 3
+    >>> family.cov(np.array([2.0, np.log(3.0)]))            # D = 2², σ² = 3
     array([[7., 4.],
            [4., 7.]])
     """

@@ -42,6 +42,11 @@ class Composite(Structure):
         return all(part.rescales for part in self.parts)
 
     @property
+    def regular(self) -> bool:  # type: ignore[override]
+        """Whether all parts are."""
+        return all(part.regular for part in self.parts)
+
+    @property
     def size(self) -> int:
         """That of all parts."""
         return sum(part.size for part in self.parts)

@@ -52,6 +52,11 @@ class SparseFactor(ThroughFactor):
         return np.asarray((rows == columns) & self.is_triangle)
 
     @property
+    def regular(self) -> bool:  # type: ignore[override]
+        """Where the diagonal is positive; else a column of Λ may vanish."""
+        return self.is_triangle
+
+    @property
     def size(self) -> int:
         """The number of free entries."""
         return len(self._places[0])

@@ -25,6 +25,7 @@ from mvngrad.models.structure import Structure
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
 ROUNDING = 1e-12  # of a gradient per unit weight: what redundant directions may hold of it
+UNSEEN = 1e-13  # an eigenvalue of F, relative to the largest, that is rounding
 FORMED = 400  # parameters up to which an information with redundant ones is formed
 
 
@@ -163,17 +164,22 @@ class Objective:
         """−F⁺∇: the step that Fisher scoring would take."""
         return self.information_solver(point)(-point.gradient)[0]
 
+    @property
+    def is_singular(self) -> bool:
+        """Whether there may be directions of θ along which S stays where it is."""
+        return self.structure.size > self.structure.n_params or not self.structure.regular
+
     def information_solver(self, point: Point) -> Callable[[Array], tuple[Array, float]]:
         """b ↦ F⁺b and what of b, relative to it, is not in the range of F.
 
-        Where parameters are redundant, as the two scales of a Kronecker product, rounding leaves
-        a little of b outside, on which CG would go astray: F is then formed, if it is small.
+        Where F is singular, as by the two scales of a Kronecker product, rounding leaves a little
+        of b outside its range, on which CG would go astray: F is then formed, if it is small.
         """
         product, size = partial(self.fisher_product, point), len(point.params)
-        redundant = self.structure.size - self.structure.n_params
-        if not redundant or size > FORMED:
+        if not self.is_singular or self.structure.saturated or size > FORMED:
             return partial(solve_consistent, product)
-        return pseudo_inverse(np.array([product(v) for v in np.eye(size)]), size - redundant)
+        rank = size - self.structure.size + self.structure.n_params
+        return pseudo_inverse(np.array([product(v) for v in np.eye(size)]), rank)
 
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
@@ -185,7 +191,8 @@ class Objective:
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self.information_solver(point)(-point.gradient)
-        seen = unsolved <= HALF_DIGITS or unsolved * np.linalg.norm(point.gradient) <= ROUNDING
+        outside = unsolved * float(np.linalg.norm(point.gradient))
+        seen = unsolved <= HALF_DIGITS or (self.is_singular and outside <= ROUNDING)
         return float(-0.5 * point.gradient @ direction) if seen else np.inf
 
     def saturated_optimality(self, point: Point) -> float:
@@ -234,9 +241,14 @@ def solve_consistent(product: Callable[[Array], Array], target: Array) -> tuple[
 
 
 def pseudo_inverse(F: Array, rank: int) -> Callable[[Array], tuple[Array, float]]:
-    """b ↦ F⁺b and |b − FF⁺b|/|b|, for symmetric F, not negative, of a rank that is known."""
+    """b ↦ F⁺b and |b − FF⁺b|/|b|, for symmetric F, not negative, of this rank at most.
+
+    It is less where parameters meet an edge of their family, as a variance that is estimated 0.
+    """
     values, vectors = np.linalg.eigh(0.5 * (F + F.T))
-    values, vectors = values[len(F) - rank :], vectors[:, len(F) - rank :]
+    seen = values > UNSEEN * values[-1]
+    seen[: len(F) - rank] = False
+    values, vectors = values[seen], vectors[:, seen]
 
     def solve(b: Array) -> tuple[Array, float]:
         inside = vectors.T @ b

@@ -12,8 +12,8 @@ from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
-from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.composite import Composite, require_structures, score_through
+from mvngrad.models.factor import Factor
 from mvngrad.models.structure import Structure
 
 RIDGE = 1e-2  # of the variance of the effects, in directions of which Z tells nothing
@@ -31,7 +31,10 @@ class RandomEffects(Composite):
     Parameters
     ----------
     Z : (d, q) array             the design of the effects
-    inner : Structure            of D; default ``Cholesky()``: D is any covariance
+    inner : Structure
+        Of D. Default ``Factor()``: D is any covariance, and where the best D is singular, as
+        small variances of effects often are, θ meets no edge. ``Diagonal()`` makes the effects
+        uncorrelated.
 
     Examples
     --------
@@ -43,6 +46,7 @@ class RandomEffects(Composite):
     """
 
     closure: ClassVar[Equivariance] = "scalar"
+    regular: ClassVar[bool] = False
 
     def __init__(self, Z: Any, inner: Structure | None = None) -> None:
         design = np.array(as_floats(Z, "RandomEffects(Z)"))
@@ -54,7 +58,7 @@ class RandomEffects(Composite):
         if not design.any(axis=0).all():
             j = int(np.argmin(design.any(axis=0)))
             raise DataError(f"RandomEffects(Z): column {j} of Z is zero, an effect on nothing.")
-        inner = Cholesky() if inner is None else inner
+        inner = Factor() if inner is None else inner
         require_structures("RandomEffects", inner)
         self._Z = design
         self._Z.flags.writeable = False

@@ -44,13 +44,18 @@ class Structure(ABC):
     linear_precision : bool
         Whether S⁻¹ ranges over a linear space: J is then convex in S⁻¹, complete data have one
         stationary point, and the curvature there is the information.
+    regular : bool
+        Whether push has the rank ``n_params`` at every θ; not so where S may have a part that
+        vanishes at a finite θ, as the variance of a random effect.
     """
 
     equivariance: ClassVar[Equivariance] = "scalar"
     start_is_optimum: ClassVar[bool] = False
     saturated: ClassVar[bool] = False
     linear_precision: ClassVar[bool] = False
+    regular: ClassVar[bool] = True
     d: int | None = None
+    __array_ufunc__: ClassVar[None] = None  # np.float64(2) * structure comes to __rmul__
 
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
