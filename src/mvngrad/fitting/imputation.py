@@ -6,8 +6,8 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mvngrad.core.grouping import Rows
 from mvngrad.core.ops import Array
-from mvngrad.core.patterns import Rows
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status
 from mvngrad.inference.proper import impute_properly
