@@ -16,7 +16,6 @@ used while cond(L) is small. (Fisher 1925; Dempster, Laird & Rubin 1977; Little 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from functools import reduce
 from typing import Any, NamedTuple
@@ -38,7 +37,6 @@ SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond
 KERNEL_WORK = 5e5
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
-CHUNK = 2**17  # numbers in the rows of a chunk: they stay in a second-level cache
 SHARED = 2  # chunks of work from which threads pay
 
 
@@ -148,7 +146,7 @@ def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: boo
     def task(bounds: tuple[int, int]) -> Sums:
         return kernel.sums(data, mu, side, bounds)
 
-    bounds = chunks(data)
+    bounds = data.chunks
     threads = default_threads() if len(bounds) >= SHARED else 1
     sums: Sums = map_reduce(task, bounds, Sums.__add__, threads)
     return sums if accurate else seen_whitened(sums, W)
@@ -157,11 +155,3 @@ def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: boo
 def seen_whitened(sums: Sums, W: Array) -> Sums:
     """Sums in the coordinates of the data, in those whitened by W = L⁻¹."""
     return Sums(W @ sums.total, W @ sums.scatter @ W.T, W @ sums.spread @ W.T, sums.logdet)
-
-
-def chunks(data: Patterns) -> list[tuple[int, int]]:
-    """Patterns from … to …, as many as have the rows of a chunk: the data alone decide."""
-    rows = max(CHUNK // data.d, 256)
-    ends = np.searchsorted(data.starts, np.arange(rows, len(data.kept.z), rows))
-    edges = np.unique(np.concatenate([[0], ends, [len(data.counts)]]))
-    return list(itertools.pairwise(edges.tolist()))

@@ -33,6 +33,7 @@ from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
+CHUNK = 2**17  # numbers in rows that are worked on together: they stay in a second-level cache
 BLOCK_PATTERNS = 1024  # whose rows are centred at a time
 
 
@@ -115,6 +116,14 @@ class Patterns:
     def hole_ends(self) -> npt.NDArray[np.int64]:
         """The holes of pattern k are holes[hole_ends[k] : hole_ends[k + 1]] (p + 1,)."""
         return starts_of(self.d - self.observed.sum(axis=1))
+
+    @cached_property
+    def chunks(self) -> list[tuple[int, int]]:
+        """Patterns from … to …, as many as have the rows of a chunk: the data alone decide."""
+        rows = max(CHUNK // self.d, 256)
+        ends = np.searchsorted(self.starts, np.arange(rows, len(self.kept.z), rows))
+        edges = np.unique(np.concatenate([[0], ends, [len(self.counts)]]))
+        return list(itertools.pairwise(edges.tolist()))
 
     @cached_property
     def pattern_weights(self) -> Array:
