@@ -24,7 +24,6 @@ from mvngrad.core.expected import (
     SHARED,
     Block,
     blocks_of,
-    chunks,
     seen_whitened,
     summed,
     work_of,
@@ -75,11 +74,10 @@ def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
 
 
 def _compiled(kernel: Any, data: Patterns, mu: Array, L: Array) -> Product:
-    n, W, bounds = data.weight, solve_lower(L, np.eye(data.d)), chunks(data)
-    S, P = L @ L.T, W.T @ W
+    n, W, bounds = data.weight, solve_lower(L, np.eye(data.d)), data.chunks
     threads = default_threads() if len(bounds) >= SHARED else 1
-    sums, kits = map_reduce(lambda b: kernel.ready(data, mu, S, P, b), bounds, add, threads)
-    t, A, R, _ = seen_whitened(sums, L)
+    sums, kits = map_reduce(lambda b: kernel.ready(data, mu, L, W, b), bounds, add, threads)
+    t, A, R, _ = seen_whitened(sums, W)
 
     def product(delta: Array, E: Array) -> tuple[Array, Array]:
         N, slope = W.T @ E @ W, W.T @ delta

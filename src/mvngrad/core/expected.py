@@ -16,7 +16,6 @@ used while cond(L) is small. (Fisher 1925; Dempster, Laird & Rubin 1977; Little 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from functools import reduce
 from typing import Any, NamedTuple
@@ -38,7 +37,6 @@ SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond
 KERNEL_WORK = 5e5
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
-CHUNK = 2**17  # numbers in the rows of a chunk: they stay in a second-level cache
 SHARED = 2  # chunks of work from which threads pay
 
 
@@ -50,8 +48,7 @@ def evaluate_observed(data: Patterns, mu: Array, L: Array) -> Evaluation:
     sums = expected_sums(data, mu, L)
     second = sums.scatter + sums.spread
     e = evaluate_about(data.weight, sums.total, second, IdentityCovariance())
-    entries = float(data.pattern_weights @ data.observed.sum(axis=1))
-    return e._replace(nll=0.5 * float(entries * LOG_2PI + sums.logdet + sums.scatter.trace()))
+    return e._replace(nll=0.5 * float(data.entries * LOG_2PI + sums.logdet + sums.scatter.trace()))
 
 
 def expected_sums(data: Patterns, mu: Array, L: Array) -> Sums:
@@ -93,12 +90,15 @@ def _plain(block: Block, mu: Array) -> Parts:
     v = np.matmul(Omega, (c - mu)[:, :, None])[:, :, 0]  # at holes Ω is zero, whatever c is there
     weighted = v * n[:, None]
     scatter = summed(Omega @ C, Omega) + weighted.T @ v
-    return np.tensordot(n, Omega, 1), weighted.sum(axis=0), scatter, float(n @ logdets)
+    whole = (n @ Omega.reshape(len(n), -1)).reshape(scatter.shape)
+    return whole, weighted.sum(axis=0), scatter, float(n @ logdets)
 
 
 def summed(A: Array, B: Array) -> Array:
     """Σ_p A_p B_p of (p, d, d), as one product."""
-    return np.tensordot(A, B, axes=([0, 2], [0, 1]))
+    d = len(A[0])
+    product: Array = A.transpose(1, 0, 2).reshape(d, -1) @ B.reshape(-1, d)
+    return product
 
 
 class Block(NamedTuple):
@@ -113,20 +113,19 @@ def blocks_of(data: Patterns, L: Array) -> Iterator[Block]:
     """All patterns, as many at a time as fit in cache."""
     size, S = max(BLOCK // data.d**2, 1), L @ L.T
     if len(data.counts) <= size:
-        yield Block(data.moments, *precisions(S, data.observed))
+        yield Block(data.moments, *precisions(S, data.pairs))
         return
     for begin in range(0, len(data.counts), size):
         part = slice(begin, begin + size)
-        yield Block(data.moments_of(part), *precisions(S, data.observed[part]))
+        yield Block(data.moments_of(part), *precisions(S, data.pairs_of(part)))
 
 
-def precisions(S: Array, observed: Mask) -> tuple[Array, Array]:
-    """S_oo⁻¹ widened with zeros to (p, d, d), and log|S_oo| (p,)."""
-    both = observed[:, :, None] & observed[:, None, :]
-    filled = np.where(both, S, np.eye(len(S)))
-    W = np.linalg.inv(np.linalg.cholesky(filled))
-    Omega = np.matmul(W.transpose(0, 2, 1), W) * both
-    return Omega, -2.0 * np.log(np.diagonal(W, axis1=1, axis2=2)).sum(axis=1)
+def precisions(S: Array, pairs: Mask) -> tuple[Array, Array]:
+    """S_oo⁻¹ widened with zeros to (p, d, d), and log|S_oo| (p,), of pairs observed (p, d, d)."""
+    widened = np.where(pairs, S, np.eye(len(S)))
+    roots = np.linalg.cholesky(widened)  # says so where it is not definite
+    logdets = 2.0 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    return np.linalg.inv(widened) * pairs, logdets
 
 
 # Compiled
@@ -142,27 +141,17 @@ def _kernel() -> Any:
 
 def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: bool) -> Sums:
     W = solve_lower(L, np.eye(data.d))
-    side = kernel.marginal_side(L) if accurate else kernel.plain_side(L @ L.T, W.T @ W)
+    side = kernel.marginal_side(L) if accurate else kernel.plain_side(L, W)
 
     def task(bounds: tuple[int, int]) -> Sums:
         return kernel.sums(data, mu, side, bounds)
 
-    bounds = chunks(data)
+    bounds = data.chunks
     threads = default_threads() if len(bounds) >= SHARED else 1
     sums: Sums = map_reduce(task, bounds, Sums.__add__, threads)
-    return sums if accurate else seen_whitened(sums, L)
+    return sums if accurate else seen_whitened(sums, W)
 
 
-def seen_whitened(sums: Sums, L: Array) -> Sums:
-    """Sums in the coordinates of the data, in those whitened by L."""
-    both = np.stack([sums.scatter, sums.spread])
-    scatter, spread = (solve_lower(L, solve_lower(L, part).T) for part in both)
-    return Sums(solve_lower(L, sums.total), scatter, spread, sums.logdet)
-
-
-def chunks(data: Patterns) -> list[tuple[int, int]]:
-    """Patterns from … to …, as many as have the rows of a chunk: the data alone decide."""
-    rows = max(CHUNK // data.d, 256)
-    ends = np.searchsorted(data.starts, np.arange(rows, len(data.kept.z), rows))
-    edges = np.unique(np.concatenate([[0], ends, [len(data.counts)]]))
-    return list(itertools.pairwise(edges.tolist()))
+def seen_whitened(sums: Sums, W: Array) -> Sums:
+    """Sums in the coordinates of the data, in those whitened by W = L⁻¹."""
+    return Sums(W @ sums.total, W @ sums.scatter @ W.T, W @ sums.spread @ W.T, sums.logdet)

@@ -39,25 +39,27 @@ def pattern_moments(kept: Kept, starts: npt.NDArray[np.int64]) -> PatternMoments
 
 
 def same_moments(rows: Kept, observed: Mask) -> Kept:
-    """The mean row and the rows of R: the same weight, mean and scatter."""
-    z, w, a = rows.z[:, observed], rows.weights, rows.anchored
-    n = float(a @ w)
-    c = (a * w) @ z / n
+    """The mean row and the rows of R: the same weight, mean and scatter. Overwrites z."""
+    z, w, a = rows
+    share = a * w
+    n = share.sum()
+    c = share @ z / n
     z -= np.multiply.outer(a, c)
     z *= np.sqrt(w)[:, None]
-    out = np.zeros((1 + len(c), len(observed)))
-    out[0, observed] = c
-    out[1:, observed] = _root(z)
-    weights = np.ones(len(out))
-    weights[0] = n
-    return Kept(out, weights, np.eye(1, len(out))[0])
+    R = _root(z, observed)
+    weights, anchored = np.ones(1 + len(R)), np.zeros(1 + len(R))
+    weights[0], anchored[0] = n, 1.0
+    return Kept(np.vstack([c, R]), weights, anchored)
 
 
-def _root(z: Array) -> Array:
-    """R with RᵀR = zᵀz, from the product where that keeps the digits, else by QR."""
+def _root(z: Array, observed: Mask) -> Array:
+    """R (|o|, d) with RᵀR = zᵀz, from the product where that keeps the digits, else by QR."""
     C = z.T @ z
-    scales = np.sqrt(np.where(np.diagonal(C) > 0.0, np.diagonal(C), 1.0))
-    L, pivots = partial_cholesky(C / np.multiply.outer(scales, scales))
-    if pivots.min() > SAFE_PIVOT:
-        return L.T * scales
-    return np.asarray(np.linalg.qr(z, mode="r"))
+    C.ravel()[:: len(C) + 1][~observed] = 1.0  # nothing else is in these rows and columns
+    squares = C.diagonal().copy()
+    L, pivots = partial_cholesky(C)
+    if (pivots > SAFE_PIVOT * squares).all():
+        return L.T[observed]
+    R = np.zeros((int(observed.sum()), len(C)))
+    R[:, observed] = np.linalg.qr(z[:, observed], mode="r")
+    return R

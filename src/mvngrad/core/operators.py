@@ -8,6 +8,7 @@ L is any square root; the formula never looks inside. No inverse and no S is for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -129,9 +130,13 @@ class WhitenedCovariance:
         """−2 Σ log (L⁻¹)ⱼⱼ."""
         return float(-2.0 * np.log(np.diagonal(self.inverse_root)).sum())
 
-    def root(self, d: int) -> Array:
-        """L, by inverting."""
-        return solve_lower(self.inverse_root, np.eye(d))
+    def root(self, d: int) -> Array:  # noqa: ARG002
+        """L, by inverting, once."""
+        return self._root
+
+    @cached_property
+    def _root(self) -> Array:
+        return solve_lower(self.inverse_root, np.eye(len(self.inverse_root)))
 
 
 class IdentityCovariance:

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.checks import as_rows, as_weights, require_no_infinity
-from mvngrad.core.frame import AffineFrame, median_frame
-from mvngrad.core.kept import Kept, PatternMoments, pattern_moments, same_moments
+from mvngrad.core.checks import as_rows, as_weights
+from mvngrad.core.frame import AffineFrame, median_frame, read_only
+from mvngrad.core.grouping import Groups, grouped, merged, starts_of
+from mvngrad.core.kept import Kept, PatternMoments, pattern_moments
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Mask, distinct_in_order
@@ -32,10 +33,8 @@ from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
+CHUNK = 2**17  # numbers in rows that are worked on together: they stay in a second-level cache
 BLOCK_PATTERNS = 1024  # whose rows are centred at a time
-MANY = 64  # rows of a pattern that are worth replacing
-
-Rows = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,9 @@ class Patterns:
 
         def task(bound: tuple[int, int]) -> Patterns:
             part = slice(*bound)
-            return _of_rows(X[part], None if w is None else w[part], frame, merged, bound[0])
+            chunk, of_chunk = X[part], None if w is None else w[part]
+            groups, n_empty = grouped(chunk, of_chunk, frame, merged=merged, offset=bound[0])
+            return cls(frame, *groups, n_empty)
 
         with calm_blas(X.shape[1]):
             return map_reduce(task, list(bounds), cls.__add__, threads or default_threads())
@@ -114,7 +115,15 @@ class Patterns:
     @cached_property
     def hole_ends(self) -> npt.NDArray[np.int64]:
         """The holes of pattern k are holes[hole_ends[k] : hole_ends[k + 1]] (p + 1,)."""
-        return _starts(self.d - self.observed.sum(axis=1))
+        return starts_of(self.d - self.observed.sum(axis=1))
+
+    @cached_property
+    def chunks(self) -> list[tuple[int, int]]:
+        """Patterns from … to …, as many as have the rows of a chunk: the data alone decide."""
+        rows = max(CHUNK // self.d, 256)
+        ends = np.searchsorted(self.starts, np.arange(rows, len(self.kept.z), rows))
+        edges = np.unique(np.concatenate([[0], ends, [len(self.counts)]]))
+        return list(itertools.pairwise(edges.tolist()))
 
     @cached_property
     def pattern_weights(self) -> Array:
@@ -127,6 +136,11 @@ class Patterns:
     def weight(self) -> float:
         """n = Σw over rows with something observed."""
         return float(self.pattern_weights.sum())
+
+    @cached_property
+    def entries(self) -> float:
+        """Σ w|o|: observed entries."""
+        return float(self.pattern_weights @ self.observed.sum(axis=1))
 
     @cached_property
     def log_volume(self) -> float:
@@ -160,29 +174,50 @@ class Patterns:
         rows = slice(starts[0], starts[-1])
         return pattern_moments(Kept(*(a[rows] for a in self.kept)), starts - starts[0])
 
+    @cached_property
+    def pairs(self) -> Mask:
+        """Whether both columns are observed, of all patterns."""
+        return self.pairs_of(slice(None))
+
+    def pairs_of(self, part: slice) -> Mask:
+        """Of some patterns, (p, d, d)."""
+        return self.observed[part, :, None] & self.observed[part, None, :]
+
     def means(self) -> Patterns:
         """One row for each pattern, the mean of its rows: what a report on holes needs."""
         z, w, a = self.kept
+        means = np.empty((len(self.counts), self.d))
+        for part, rows in self._blocks():
+            first = self.starts[part] - rows.start
+            means[part] = np.add.reduceat((w[rows] * a[rows])[:, None] * z[rows], first)
         n = self.pattern_weights
-        means = np.add.reduceat((w * a)[:, None] * z, self.starts[:-1]) / n[:, None]
+        means /= n[:, None]
         kept = Kept(means, n, np.ones(len(n)))
         return replace(self, starts=np.arange(len(n) + 1), kept=kept)
 
     def available(self) -> tuple[Array, Array]:
         """Mean and variance of each column over the rows that have it, in the frame."""
+        return self._available
+
+    @cached_property
+    def _available(self) -> tuple[Array, Array]:
         z, w, a = self.kept
         n = self.pattern_weights @ self.observed
         with np.errstate(invalid="ignore"):
             mean = (a * w) @ z / n
             square = np.zeros(self.d)
-            for begin in range(0, len(self.counts), BLOCK_PATTERNS):
-                part = slice(begin, min(begin + BLOCK_PATTERNS, len(self.counts)))
-                rows = slice(self.starts[part.start], self.starts[part.stop])
-                sizes = np.diff(self.starts[part.start : part.stop + 1])
+            for part, rows in self._blocks():
                 y = z[rows] - np.multiply.outer(a[rows], mean)
+                sizes = np.diff(self.starts[part.start : part.stop + 1])
                 y[~np.repeat(self.observed[part], sizes, axis=0)] = 0.0
                 square += np.einsum("i,ij,ij->j", w[rows], y, y)
-            return mean, square / n
+            return read_only(mean), read_only(square / n)
+
+    def _blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Some patterns after the other, and their rows."""
+        for begin in range(0, len(self.counts), BLOCK_PATTERNS):
+            part = slice(begin, min(begin + BLOCK_PATTERNS, len(self.counts)))
+            yield part, slice(self.starts[part.start], self.starts[part.stop])
 
     def __add__(self, other: Patterns) -> Patterns:
         """Both sets of rows together, in this one's frame."""
@@ -192,19 +227,16 @@ class Patterns:
             raise DataError(f"cannot add patterns of {self.d} and of {other.d} columns.")
         parts = self, other.in_frame(self.frame)
         observed = np.concatenate([part.observed for part in parts])
-        first, group = _distinct(observed)
-        ids = group[np.repeat(np.arange(len(observed)), np.concatenate(_sizes(parts)))]
+        first, group, _ = distinct_in_order(observed)
+        sizes = np.concatenate([np.diff(part.starts) for part in parts])
+        ids = group[np.repeat(np.arange(len(observed)), sizes)]
         kept = Kept(*map(np.concatenate, zip(*(part.kept for part in parts), strict=True)))
         counts = np.bincount(group, np.concatenate([p.counts for p in parts]), len(first))
         order = np.argsort(ids, kind="stable")
-        return _merged(
-            self.frame,
-            observed[first],
-            counts.astype(np.int64),
-            _starts(np.bincount(ids, minlength=len(first))),
-            Kept(*(part[order] for part in kept)),
-            self.n_empty + other.n_empty,
-        )
+        kept = Kept(*(part[order] for part in kept))
+        starts = starts_of(np.bincount(ids, minlength=len(first)))
+        groups = merged(Groups(observed[first], counts.astype(np.int64), starts, kept))
+        return Patterns(self.frame, *groups, self.n_empty + other.n_empty)
 
     def in_frame(self, frame: AffineFrame) -> Patterns:
         """The same rows in another diagonal frame."""
@@ -237,70 +269,3 @@ def _of_chunks(
     if total is None:
         raise DataError("the iterator of chunks is empty; need at least one array (n, d).")
     return total
-
-
-def _of_rows(X: Rows, w: Array | None, frame: AffineFrame, merged: bool, offset: int) -> Patterns:
-    """Patterns of one chunk, on the calling thread."""
-    require_no_infinity(X, w, offset=offset)
-    observed = ~np.isnan(X) if X.dtype.kind == "f" else np.ones(X.shape, bool)
-    whole = observed.any(axis=1)
-    used = whole if w is None else whole & (w > 0.0)
-    n_empty = int((~whole if w is None else ~whole & (w > 0.0)).sum())
-    if not used.all():
-        X, observed = X[used], observed[used]
-        w = None if w is None else w[used]
-    first, ids, order = distinct_in_order(observed)
-    patterns, counts = observed[first], np.bincount(ids, minlength=len(first))
-    del observed, ids  # the copy of the rows is all that should be large
-    z = X[order].astype(np.float64, copy=False)  # a copy already, worked on in place
-    z -= frame.origin
-    z /= frame.root
-    np.copyto(z, 0.0, where=np.isnan(z))
-    weights = np.ones(len(z)) if w is None else w[order]
-    kept = Kept(z, weights, np.ones(len(z)))
-    build = _merged if merged else Patterns
-    return build(frame, patterns, counts.astype(np.int64), _starts(counts), kept, n_empty)
-
-
-# Sorting
-
-
-def _sizes(parts: tuple[Patterns, Patterns]) -> list[npt.NDArray[np.int64]]:
-    return [np.diff(part.starts) for part in parts]
-
-
-def _starts(sizes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
-def _distinct(observed: Mask) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    first, ids, _ = distinct_in_order(observed)
-    return first, ids
-
-
-# Merging rows of a pattern
-
-
-def _merged(
-    frame: AffineFrame,
-    observed: Mask,
-    counts: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.int64],
-    kept: Kept,
-    n_empty: int,
-) -> Patterns:
-    """Patterns in which none keeps many more rows than 1 + |o|. ``kept`` is overwritten."""
-    sizes, widths = np.diff(starts), observed.sum(axis=1)
-    many = np.flatnonzero(sizes >= np.maximum(4 * (widths + 1), MANY))
-    if not len(many):
-        return Patterns(frame, observed, counts, starts, kept, n_empty)
-    stay, sizes = np.ones(len(kept.z), bool), sizes.copy()
-    for k in many:
-        begin, end, size = starts[k], starts[k + 1], widths[k] + 1
-        rows = Kept(*(part[begin:end] for part in kept))
-        for part, new in zip(kept, same_moments(rows, observed[k]), strict=True):
-            part[begin : begin + size] = new
-        stay[begin + size : end], sizes[k] = False, size
-    return Patterns(
-        frame, observed, counts, _starts(sizes), Kept(*(p[stay] for p in kept)), n_empty
-    )

@@ -8,19 +8,41 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 
 
-def distinct_in_order(observed: Mask) -> tuple[npt.NDArray[np.int64], ...]:
+Index = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+EXACT = 53  # bits of a whole number that float64 holds
+BLOCK = 2**15  # numbers at a time
+
+
+def distinct_in_order(observed: Mask) -> tuple[Index, Index, Index]:
     """A row of each pattern, the number of each row's pattern, and rows in order of pattern."""
-    keys = _keys(observed)
+    order, begins = in_order(keys_of(observed))
+    ids = np.empty(len(order), np.int64)
+    ids[order] = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
+    return order[begins[:-1]], ids, order
+
+
+def in_order(keys: Keys) -> tuple[Index, Index]:
+    """Rows in order of their keys, and where in these each key begins, and the last one ends."""
     order = _order(keys)
     new = np.ones(len(order), bool)
     new[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-    ids = np.empty(len(order), np.int64)
-    ids[order] = np.cumsum(new) - 1
-    return order[new], ids, order
+    return order, np.append(np.flatnonzero(new), len(order))
 
 
-def _keys(observed: Mask) -> npt.NDArray[np.uint64]:
-    """Patterns as whole numbers of 64 bits (n, ⌈d/64⌉), first column first."""
+def keys_of(observed: Mask) -> Keys:
+    """Patterns as whole numbers of 64 bits (n, ⌈d/64⌉), first column first; 0 for nothing."""
+    n, d = observed.shape
+    if d > EXACT:
+        return _packed(observed)
+    powers, keys, rows = 2.0 ** np.arange(d - 1, -1, -1), np.empty(n), max(BLOCK // d, 1)
+    for begin in range(0, n, rows):  # sums of powers of two, exact whatever their order
+        keys[begin : begin + rows] = observed[begin : begin + rows].astype(np.float64) @ powers
+    return (keys.astype(np.uint64) << np.uint64(64 - d))[:, None]
+
+
+def _packed(observed: Mask) -> Keys:
     n, d = observed.shape
     bits = np.packbits(observed, axis=1)
     words = np.zeros((n, -(-d // 64) * 8), np.uint8)
@@ -28,7 +50,7 @@ def _keys(observed: Mask) -> npt.NDArray[np.uint64]:
     return words.view(">u8").astype(np.uint64)
 
 
-def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+def _order(keys: Keys) -> Index:
     """Rows in order of their keys, equal ones as they came."""
     n, words = keys.shape
     room = np.uint64(max(n - 1, 1).bit_length())

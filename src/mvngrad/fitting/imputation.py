@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mvngrad.core.grouping import Rows
 from mvngrad.core.ops import Array
-from mvngrad.core.patterns import Rows
 from mvngrad.distribution import MultivariateNormal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status

@@ -108,7 +108,7 @@ def _from(
             status, curvature = to_summit(monitor, run.method, params)
             break
         except _Far as far:
-            objective, params = framed_at(monitor.objective, far.point, structure, mean)
+            objective, params = framed_at(monitor.objective, far.point.params, structure, mean)
             monitor.move_to(objective)
             monitor.rounding = partial(_rounding, objective)
         except NotPositiveDefiniteError as error:

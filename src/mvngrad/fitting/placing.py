@@ -16,7 +16,7 @@ from mvngrad.fitting.monotone import monotone_estimate
 from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.data import Observed
 from mvngrad.models.means import FixedMean, FreeMean, Mean
-from mvngrad.models.objective import Objective, Point
+from mvngrad.models.objective import Objective
 from mvngrad.models.penalised import Penalised, penalised
 from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
@@ -84,22 +84,35 @@ def begin(
     plainly = design is None and penalty is None and _is_plain(structure, mean, start)
     closed = monotone_estimate(patterns) if plainly else None
     if closed is not None:
-        point = _found(objective, _params_of(objective, *closed))
+        found: Array | None = _params_of(objective, *closed)
     else:
-        point = _found(objective, params) or _found(objective, _rescaled(objective, params))
-    if point is None:
+        found = _warmed(objective, params)
+        found = _warmed(objective, _rescaled(objective, params)) if found is None else found
+    if found is None:
         raise nothing_at_start()
-    return Beginning(*framed_at(objective, point, structure, mean), closed is not None)
+    return Beginning(*framed_at(objective, found, structure, mean), closed is not None)
 
 
-def _found(objective: Objective, params: Array) -> Point | None:
-    """Where a few EM steps lead, if J has a value there."""
+def _warmed(objective: Objective, params: Array) -> Array | None:
+    """Where a few EM steps lead; None if J has no value on the way.
+
+    No step may be taken from where expected moments are singular: for iterations to find out. That
+    J has a value where one leads needs no look: along EM it does not rise.
+    """
     with np.errstate(all="ignore"):
-        try:
-            point = objective.at(_warmed(objective, params))
-        except np.linalg.LinAlgError:
-            return None
-    return point if np.isfinite(point.value) else None
+        for _ in range(max(WARM_UP * objective.structure.start_is_optimum, 1)):
+            try:
+                point = objective.at(params)
+            except np.linalg.LinAlgError:
+                return None
+            if not np.isfinite(point.value):
+                return None
+            if objective.structure.start_is_optimum:
+                try:
+                    params = objective.em_step(point)
+                except NotPositiveDefiniteError:
+                    break
+    return params
 
 
 def _rescaled(objective: Objective, params: Array) -> Array:
@@ -120,16 +133,6 @@ def _params_of(objective: Objective, mu: Array, Lambda: Array) -> Array:
     )
 
 
-def _warmed(objective: Objective, params: Array) -> Array:
-    """A few EM steps, where they can be taken: what is singular is for iterations to find out."""
-    for _ in range(WARM_UP * objective.structure.start_is_optimum):
-        try:
-            params = objective.em_step(objective.at(params))
-        except NotPositiveDefiniteError:
-            break
-    return params
-
-
 def _is_plain(structure: Structure, mean: Mean, start: Start) -> bool:
     """Whether every mean and covariance is free, and the caller named no start."""
     return structure.saturated and isinstance(mean, FreeMean) and start.factor is None
@@ -141,10 +144,10 @@ def moves_freely(structure: Structure) -> bool:
 
 
 def framed_at(
-    objective: Objective, point: Point, structure: Structure, mean: Mean
+    objective: Objective, params: Array, structure: Structure, mean: Mean
 ) -> tuple[Objective, Array]:
     """The objective in the frame of a point's own S, and the point in it: S = I."""
-    beta, theta = objective.split(point.params)
+    beta, theta = objective.split(params)
     mu, Lambda = objective.mean.mean(beta), objective.structure.factor(theta)
     L = lower_root(Lambda)
     assert isinstance(objective.data, Observed | Penalised)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mvngrad.core.checks import as_weights, require_finite_rows, require_no_infinity
+from mvngrad.core.grouping import Rows
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
-from mvngrad.core.patterns import Patterns, Rows
+from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, MissingValuesError, NeedsRowsError
 from mvngrad.fitting import prepare
 from mvngrad.fitting.regression import Job, Regressed, regressed

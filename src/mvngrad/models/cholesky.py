@@ -137,39 +137,47 @@ class InverseCholesky(ThroughWhitener):
 
 @lru_cache(maxsize=8)
 def _lower(d: int) -> tuple[Any, Any]:
-    """Where the lower triangle is, row by row."""
-    return np.tril_indices(d)
+    """Where the lower triangle is, row by row, and where in that its diagonal."""
+    rows, columns = np.tril_indices(d)
+    return rows * d + columns, np.flatnonzero(rows == columns)
+
+
+def _entries(T: Array) -> Array:
+    """The lower triangle, row by row."""
+    return T.ravel()[_lower(len(T))[0]]
 
 
 def triangle(d: int, theta: Array) -> Array:
     """The triangle T (d, d) of θ (d(d+1)/2,)."""
-    T = np.zeros((d, d))
-    T[_lower(d)] = theta
-    np.fill_diagonal(T, np.exp(np.diagonal(T)))
-    return T
+    T = np.zeros(d * d)
+    T[_lower(d)[0]] = theta
+    T[:: d + 1] = np.exp(T[:: d + 1])
+    return T.reshape(d, d)
 
 
 def triangle_entries(T: Array) -> Array:
     """θ of a triangle."""
-    T = T.copy()
-    np.fill_diagonal(T, np.log(np.diagonal(T)))
-    return T[_lower(len(T))]
+    theta = _entries(T)
+    theta[_lower(len(T))[1]] = np.log(T.diagonal())
+    return theta
 
 
 def triangle_tangent(T: Array, v: Array) -> Array:
     """dT along v."""
-    dT = np.zeros_like(T)
-    dT[_lower(len(T))] = v
-    np.fill_diagonal(dT, np.diagonal(dT) * np.diagonal(T))
-    return dT
+    d = len(T)
+    dT = np.zeros(d * d)
+    dT[_lower(d)[0]] = v
+    dT[:: d + 1] *= T.diagonal()
+    return dT.reshape(d, d)
 
 
 def triangle_cotangent(T: Array, cotangent: Array) -> Array:
     """Cotangent of θ for a cotangent of T, of which the upper triangle does not count."""
-    entries = cotangent * np.where(np.eye(len(T), dtype=bool), T, 1.0)
-    return entries[_lower(len(T))]
+    entries = _entries(cotangent)
+    entries[_lower(len(T))[1]] *= T.diagonal()
+    return entries
 
 
 def triangle_second(dT: Array, cotangent: Array) -> Array:
     """The change of ``triangle_cotangent`` as T changes and the cotangent does not."""
-    return np.diag(np.diagonal(cotangent) * np.diagonal(dT))[_lower(len(dT))]
+    return _entries(np.diag(np.diagonal(cotangent) * np.diagonal(dT)))

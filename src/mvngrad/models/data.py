@@ -158,4 +158,4 @@ class Observed:
         return self.inner.origin + self.inner.color(mu)
 
     def _root(self, S: Covariance) -> Array:
-        return np.tril(self.inner.color(S.root(self.patterns.d)))
+        return self.inner.color(S.root(self.patterns.d))  # of triangles, so a triangle

@@ -56,12 +56,12 @@ class Ready(NamedTuple):
         return Ready(self.sums + other.sums, self.kits + other.kits)
 
 
-def ready(data: Any, mu: Floats, S: Floats, P: Floats, bounds: Bounds) -> Ready:
+def ready(data: Any, mu: Floats, L: Floats, W: Floats, bounds: Bounds) -> Ready:
     """What products over the patterns from … to … have in common."""
     begin, end = bounds
     counts = np.diff(data.hole_ends[begin : end + 1])
     blocks = np.empty(int((counts**2).sum()) + 1)  # never without room
-    chunk = filled(data, mu, plain_side(S, P), bounds, blocks=blocks)
+    chunk = filled(data, mu, plain_side(L, W), bounds, blocks=blocks)
     starts, kept = rows_of(data, bounds)
     entries = chunk.z[~np.repeat(data.observed[begin:end], np.diff(starts), axis=0)]
     return Ready(chunk.sums(kept.weights), (Kit(bounds, blocks, entries),))

@@ -23,6 +23,7 @@ from mvngrad.core.kernels.blocks import by_missing, by_observed, others
 from mvngrad.core.kernels.jit import compiled
 from mvngrad.core.kernels.marginal import fill_marginal, weight_of
 from mvngrad.core.marginal import Sums
+from mvngrad.core.ops import log_diagonal
 from mvngrad.core.scatter import chunk_sums
 
 Floats = npt.NDArray[np.float64]
@@ -32,10 +33,9 @@ Fill = Callable[..., float]
 NO_ROOM: Floats = np.empty(0)
 
 
-def plain_side(S: Floats, P: Floats) -> Fill:
-    """Fill from S and P = S⁻¹, in the coordinates of the data."""
-    logdet = float(np.linalg.slogdet(S)[1])
-    S, P = np.ascontiguousarray(S), np.ascontiguousarray(P)
+def plain_side(L: Floats, W: Floats) -> Fill:
+    """Fill from S = LLᵀ and P = WᵀW, W = L⁻¹, in the coordinates of the data."""
+    S, P, logdet = L @ L.T, W.T @ W, 2.0 * log_diagonal(L)
 
     def fill(data: Any, part: slice, *arrays: Floats, blocks: Floats = NO_ROOM) -> float:
         ends = data.hole_ends[part.start : part.stop + 1]

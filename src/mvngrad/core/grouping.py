@@ -1,0 +1,113 @@
+"""One chunk of rows, gathered by pattern of holes: read in order of pattern, a block at a time.
+
+Rows of a pattern that has many are replaced on the way, so that nothing is held but what is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mvngrad.core.checks import require_no_infinity
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.kept import Kept, same_moments
+from mvngrad.core.ops import Array
+from mvngrad.core.sorting import Index, Mask, in_order, keys_of
+
+MANY = 64  # rows of a pattern that are worth replacing
+BLOCK = 2**16  # numbers that are centred and scaled while they are in cache
+
+Rows = npt.NDArray[Any]
+
+
+class Groups(NamedTuple):
+    """Patterns (p, d), rows of each (p,), where their kept rows begin (p + 1,), and these."""
+
+    observed: Mask
+    counts: Index
+    starts: Index
+    kept: Kept
+
+
+def grouped(
+    X: Rows, w: Array | None, frame: AffineFrame, *, merged: bool, offset: int
+) -> tuple[Groups, int]:
+    """Rows of positive weight with something observed; and how many have nothing."""
+    require_no_infinity(X, w, offset=offset)
+    observed = ~np.isnan(X) if X.dtype.kind == "f" else np.ones(X.shape, bool)
+    keys = keys_of(observed)
+    whole = keys[:, 0] != 0 if keys.shape[1] == 1 else keys.any(axis=1)
+    used = whole if w is None else whole & (w > 0.0)
+    n_empty = int((~whole if w is None else ~whole & (w > 0.0)).sum())
+    rows = None if used.all() else np.flatnonzero(used)
+    order, begins = in_order(keys if rows is None else keys[rows])
+    order = order if rows is None else rows[order]
+    patterns, counts = observed[order[begins[:-1]]], np.diff(begins)
+    del observed, keys  # what is kept is all that should be large
+    sizes = kept_sizes(counts, patterns) if merged else counts
+    kept = _gathered(X, w, frame, patterns, (order, begins), sizes)
+    return Groups(patterns, counts, starts_of(sizes), kept), n_empty
+
+
+def starts_of(sizes: npt.NDArray[Any]) -> Index:
+    """0, and where each of the sizes ends."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def kept_sizes(sizes: Index, observed: Mask) -> Index:
+    """Rows of each pattern that are kept: 1 + |o| where it has many more, else all."""
+    least = 1 + observed.sum(axis=1)
+    return np.where(sizes >= np.maximum(4 * least, MANY), least, sizes)
+
+
+def _gathered(
+    X: Rows, w: Array | None, frame: AffineFrame, observed: Mask, rows: tuple[Index, Index],
+    sizes: Index,
+) -> Kept:  # fmt: skip
+    """Rows as they are, and in the place of many those that say the same."""
+    (order, begins), starts = rows, starts_of(sizes)
+    kept = Kept(np.empty((starts[-1], X.shape[1])), np.ones(starts[-1]), np.ones(starts[-1]))
+    fewer = sizes < np.diff(begins)
+    for k in np.flatnonzero(fewer):
+        of_pattern = _read(X, w, frame, order[begins[k] : begins[k + 1]])
+        put(kept, starts[k], same_moments(of_pattern, observed[k]))
+    source = order[np.repeat(~fewer, np.diff(begins))]
+    places = np.flatnonzero(np.repeat(~fewer, sizes))
+    block = max(BLOCK // X.shape[1], 1)
+    for begin in range(0, len(source), block):
+        part = slice(begin, begin + block)
+        for to, read in zip(kept, _read(X, w, frame, source[part]), strict=True):
+            to[places[part]] = read
+    return kept
+
+
+def _read(X: Rows, w: Array | None, frame: AffineFrame, rows: Index) -> Kept:
+    """Some rows in the frame, 0 where missing; a copy."""
+    z = X[rows].astype(np.float64, copy=False)
+    z -= frame.origin
+    z /= frame.root
+    np.copyto(z, 0.0, where=np.isnan(z))
+    return Kept(z, np.ones(len(rows)) if w is None else w[rows], np.ones(len(rows)))
+
+
+def put(kept: Kept, begin: int, rows: Kept) -> None:
+    """Rows into their place."""
+    for to, part in zip(kept, rows, strict=True):
+        to[begin : begin + len(part)] = part
+
+
+def merged(groups: Groups) -> Groups:
+    """The same with no pattern keeping many more rows than 1 + |o|. Overwrites what is kept."""
+    observed, counts, starts, kept = groups
+    sizes = kept_sizes(np.diff(starts), observed)
+    fewer = np.flatnonzero(sizes < np.diff(starts))
+    if not len(fewer):
+        return groups
+    stay = np.ones(len(kept.z), bool)
+    for k in fewer:
+        begin, end = starts[k], starts[k + 1]
+        put(kept, begin, same_moments(Kept(*(part[begin:end] for part in kept)), observed[k]))
+        stay[begin + sizes[k] : end] = False
+    return Groups(observed, counts, starts_of(sizes), Kept(*(part[stay] for part in kept)))
