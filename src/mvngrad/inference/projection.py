@@ -30,7 +30,8 @@ Criterion = Callable[[Array], tuple[float, Array]]
 ROUNDING = 1e-14  # of the criterion, for loadings of mean communality 1, a row
 SUFFICIENT = 1e-4  # share of the decrease foretold that a step must bring
 HALVINGS = 50
-MEMORY = 10  # steps that tell of the curvature
+EPS = float(np.finfo(float).eps)
+MEMORY = 25  # steps that tell of the curvature
 CONVEX = 1e-8  # cosine of s and y above which they do
 
 
@@ -156,7 +157,8 @@ def descend(
 ) -> tuple[Point, bool]:
     """From T downhill until the slope is at most ``tol`` · d; and whether it came to that.
 
-    A is to have mean communality 1, so that q and its curvature are of the order of d.
+    Or to rounding, where T is so near a singular matrix that this is more. A is to have mean
+    communality 1, so that q and its curvature are of the order of d.
     """
     d = len(family.A)
     point, pairs = at(family, criterion, T), deque[Pair](maxlen=MEMORY)
@@ -171,7 +173,14 @@ def descend(
             break
         _remember(pairs, family, point, new)
         point = new
-    return point, point.slope <= tol * d
+    return point, point.slope <= max(tol * d, _rounding(family, criterion, point))
+
+
+def _rounding(family: Family, criterion: Criterion, point: Point) -> float:
+    """What of the slope is rounding: 30 ε ‖L‖ ‖Q‖ ‖T⁻¹‖."""
+    L = family.loadings(point.T)
+    size = float(np.linalg.norm(L) * np.linalg.norm(criterion(L)[1]))
+    return 30.0 * EPS * size / float(np.linalg.svd(point.T, compute_uv=False)[-1])
 
 
 def _direction(family: Family, point: Point, pairs: deque[Pair]) -> Array:
