@@ -32,6 +32,7 @@ SUFFICIENT = 1e-4  # share of the decrease foretold that a step must bring
 HALVINGS = 50
 EPS = float(np.finfo(float).eps)
 MEMORY = 25  # steps that tell of the curvature
+FALLS = -1e8  # of q a row: loadings of a hundred times the length of A's, of factors become one
 CONVEX = 1e-8  # cosine of s and y above which they do
 
 
@@ -163,7 +164,7 @@ def descend(
     d = len(family.A)
     point, pairs = at(family, criterion, T), deque[Pair](maxlen=MEMORY)
     for _ in range(max_iter):
-        if point.slope <= tol * d:
+        if point.slope <= tol * d or point.value < FALLS * d:
             break
         new = _along(family, criterion, point, _direction(family, point, pairs))
         if new is None and pairs:  # what was learnt on the way is of no use here
