@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import warnings
+import weakref
 
 import numpy as np
 import pytest
 import scipy.linalg.blas  # noqa: F401  its BLAS must be loaded before it is counted
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from mvngrad.core import helpers
 from mvngrad.core.threads import default_threads, map_reduce, single_blas
 
 THREADS = (1, 2, 3, 5)
@@ -33,6 +40,10 @@ def limits_come_back():
 
 def pair(a, b):
     return (a, b)
+
+
+def standing():
+    return {thread.ident for thread in threading.enumerate() if thread.name == "mvngrad"}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,7 @@ def test_no_items_is_an_error():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_single_item_or_thread_starts_none(threads, monkeypatch):
-    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread started"))
+    monkeypatch.setattr("mvngrad.core.threads.lend", lambda _: pytest.fail("a thread was asked"))
     assert map_reduce(abs, [-1], pair, threads) == 1
     assert map_reduce(abs, [-1, -2], pair, 1) == (1, 2)
 
@@ -131,7 +142,7 @@ def test_failures_come_out_promptly(threads, error, where):
     with pytest.raises(error, match="three"):
         map_reduce(task, items(), merge, threads)
     assert len(begun) < 100
-    assert not [t for t in threading.enumerate() if t.daemon and not t.name.startswith("pydev")]
+    assert len(standing()) == len(helpers._idle)
 
 
 def test_error_state_of_the_caller_holds_in_every_thread():
@@ -228,3 +239,50 @@ def test_default_follows_the_limit_in_force():
     with single_blas():
         assert default_threads() == outside
     assert default_threads() == outside
+
+
+def test_threads_stand_by_for_the_next_job():
+    map_reduce(time.sleep, [0.01] * 4, pair, 2)
+    before = standing()
+    for _ in range(20):
+        map_reduce(time.sleep, [0.001] * 4, pair, 2)
+    assert standing() == before
+    assert len(before) == len(helpers._idle)
+
+
+def test_no_more_stand_by_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(helpers, "MOST", len(standing()))
+    map_reduce(time.sleep, [0.05] * 9, pair, len(standing()) + 3)
+    deadline = time.monotonic() + 5.0
+    while len(standing()) > helpers.MOST and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(standing()) == len(helpers._idle) == helpers.MOST
+
+
+def test_a_thread_that_stands_by_keeps_no_data():
+    class Rows:
+        pass
+
+    rows = [Rows() for _ in range(4)]
+    alive = [weakref.ref(r) for r in rows]
+    map_reduce(lambda _: time.sleep(0.01), iter(rows), pair, 2)
+    rows.clear()
+    gc.collect()
+    assert not any(r() for r in alive)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    code = """
+        import os, time
+        from mvngrad.core.threads import map_reduce
+        pair = lambda a, b: a + b
+        slowly = lambda i: time.sleep(0.01) or i
+        assert map_reduce(slowly, range(4), pair, 2) == 6
+        if (child := os.fork()) == 0:
+            os._exit(0 if map_reduce(slowly, range(4), pair, 2) == 6 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    subprocess.run(command, check=True, timeout=60)

@@ -25,7 +25,7 @@ KERNEL_WORK = 2e8
 
 CHUNK_ELEMENTS = 2**20  # 8 MB of float64: enough to hide Python's share of a chunk
 CHUNK_ROWS = 4096  # at least: a d×d merge then costs a few per cent of the chunk
-SHARED_WORK = 1e8  # rows · d² from which two threads gain more than it costs to start one
+SHARED_WORK = 2e7  # rows · d² from which two threads gain more than it costs to wake one
 CHUNK_LIMIT = 65536  # rows at most, so that rounding in one long sum stays small
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once

@@ -7,10 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from operator import length_hint
 from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from mvngrad.core.helpers import lend
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -118,19 +120,14 @@ class _Work(Generic[Item, Result]):
 
     def run(self, threads: int) -> Result:
         # The calling thread works too, so that Ctrl-C reaches a task and not only a wait.
-        # Each helper has a copy of the context: np.errstate holds in it as it does here.
-        helpers = [
-            threading.Thread(target=contextvars.copy_context().run, args=(self.help,), daemon=True)
-            for _ in range(threads - 1)
-        ]
+        busy: list[threading.Lock] = []
         try:
-            for helper in helpers:
-                helper.start()
+            busy.extend(lend(self.in_context()) for _ in range(threads - 1))
             self.serve()
-            self.wait(helpers)
+            self.wait(busy)
         except BaseException as problem:
             self.fail(problem)
-            self.wait(helpers)
+            self.wait(busy)
         if self.failure is not None:
             try:
                 raise self.failure
@@ -138,9 +135,16 @@ class _Work(Generic[Item, Result]):
                 self.failure = None  # its traceback holds this frame, and so the data
         return self.fold()
 
+    def in_context(self) -> Callable[[], None]:
+        """A helper's work, in a copy of the context: np.errstate holds in it as it does here."""
+        return partial(contextvars.copy_context().run, self.help)
+
     def help(self) -> None:
-        with single_blas():
-            self.serve()
+        try:
+            with single_blas():
+                self.serve()
+        except BaseException as problem:  # raised again by the calling thread
+            self.fail(problem)
 
     def serve(self) -> None:
         """Work until nothing is left or someone has failed."""
@@ -186,10 +190,10 @@ class _Work(Generic[Item, Result]):
             self.failure = self.failure or problem
 
     @staticmethod
-    def wait(helpers: list[threading.Thread]) -> None:
-        for helper in helpers:
-            if helper.ident is not None:
-                helper.join()
+    def wait(busy: list[threading.Lock]) -> None:
+        for lock in busy:
+            with lock:  # free once its helper is done
+                pass
 
 
 class _Pin:
