@@ -162,7 +162,16 @@ class Objective:
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
-        return self.information_solver(point)(-point.gradient)[0]
+        return self._scoring(point)[0]
+
+    def _scoring(self, point: Point) -> tuple[Array, float]:
+        """−F⁺∇, and what of ∇ is not in the range of F; by a few products if they tell enough."""
+        if self.is_singular and self.structure.regular:
+            product = partial(self.fisher_product, point)
+            direction, unsolved = solve_consistent(product, -point.gradient, HALF_DIGITS)
+            if unsolved <= HALF_DIGITS:
+                return direction, unsolved
+        return self.information_solver(point)(-point.gradient)
 
     @property
     def is_singular(self) -> bool:
@@ -190,7 +199,7 @@ class Objective:
         """
         if self.structure.saturated:
             return self.saturated_optimality(point)
-        direction, unsolved = self.information_solver(point)(-point.gradient)
+        direction, unsolved = self._scoring(point)
         outside = unsolved * float(np.linalg.norm(point.gradient))
         seen = unsolved <= HALF_DIGITS or (self.is_singular and outside <= ROUNDING)
         return float(-0.5 * point.gradient @ direction) if seen else np.inf
@@ -218,7 +227,9 @@ class Objective:
         return isinstance(self.mean, FreeMean)
 
 
-def solve_consistent(product: Callable[[Array], Array], target: Array) -> tuple[Array, float]:
+def solve_consistent(
+    product: Callable[[Array], Array], target: Array, solved: float = SOLVED
+) -> tuple[Array, float]:
     """F⁺b for F symmetric, not negative, and b in its range, and |b − FF⁺b|/|b|; by CG.
 
     Started at 0 the iteration never leaves the range, so gauge directions (Λ → ΛQ), along which
@@ -226,7 +237,7 @@ def solve_consistent(product: Callable[[Array], Array], target: Array) -> tuple[
     """
     x, r = np.zeros_like(target), target.copy()
     p, rr = r, float(r @ r)
-    floor = rr * SOLVED**2
+    floor = rr * solved**2
     for _ in range(2 * len(target) + 10):
         if rr <= floor:
             break

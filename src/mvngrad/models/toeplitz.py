@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, final
 
 import numpy as np
 
-from mvngrad.core.frame import Equivariance
+from mvngrad.core.frame import Equivariance, read_only
 from mvngrad.core.ops import Array
 from mvngrad.models.through import ThroughWhitener
 
@@ -101,7 +102,13 @@ def _turns(theta: Array) -> tuple[Array, Array]:
 
 
 def _filters(theta: Array) -> Array:
-    """Q (d, d)."""
+    """Q (d, d), kept: a fit asks for many tangents at one θ."""
+    return _filters_of(np.ascontiguousarray(theta).tobytes())
+
+
+@lru_cache(maxsize=8)
+def _filters_of(key: bytes) -> Array:
+    theta = np.frombuffer(key)
     (c, s), d = _turns(theta), len(theta)
     Q = np.zeros((d, d))
     Q[0, 0] = 1.0
@@ -109,7 +116,7 @@ def _filters(theta: Array) -> Array:
         q = Q[k - 1, :k]
         Q[k, 1 : k + 1] = c[k] * q
         Q[k, :k] -= s[k] * q[::-1]
-    return Q
+    return read_only(Q)
 
 
 def _filters_tangent(theta: Array, Q: Array, v: Array) -> Array:
