@@ -24,7 +24,6 @@ from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
-ROUNDING = 1e-12  # of a gradient per unit weight: what redundant directions may hold of it
 UNSEEN = 1e-13  # an eigenvalue of F, relative to the largest, that is rounding
 FORMED = 400  # parameters up to which an information with redundant ones is formed
 
@@ -195,14 +194,16 @@ class Objective:
 
         F is the information of complete data. It has no block between μ and S. For a free mean
         its part is ½‖r‖², for a covariance with every direction free ¼‖I − K‖², r and K the
-        whitened residual and scatter: no units enter, and no gauge direction.
+        whitened residual and scatter: no units enter, and no gauge direction. Where F is singular,
+        as where a variance is estimated 0, what is outside its range counts by its square.
         """
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self._scoring(point)
+        if unsolved > HALF_DIGITS and not self.is_singular:
+            return np.inf
         outside = unsolved * float(np.linalg.norm(point.gradient))
-        seen = unsolved <= HALF_DIGITS or (self.is_singular and outside <= ROUNDING)
-        return float(-0.5 * point.gradient @ direction) if seen else np.inf
+        return float(-0.5 * point.gradient @ direction) + 0.5 * outside**2
 
     def saturated_optimality(self, point: Point) -> float:
         """½‖r‖², of as much of the mean as is free, + ¼‖I − K‖²."""
