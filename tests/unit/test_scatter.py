@@ -22,7 +22,7 @@ from mvngrad.core.threads import map_reduce, single_blas
 
 EPS = np.finfo(float).eps
 COLUMNS = (1, 2, 3, 5, 20, 63, 64, 65, 100, 130)
-ROWS = (0, 1, 2, 127, 128, 129, 1000, 255, 256, 257)
+ROWS = (0, 1, 2, 127, 128, 129, 255, 256, 257, 1000)
 ALWAYS, NEVER = KERNEL_WORK, 0.0
 
 

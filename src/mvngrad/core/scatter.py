@@ -30,7 +30,7 @@ CHUNK_LIMIT = 65536  # rows at most, so that rounding in one long sum stays smal
 BLOCK_ELEMENTS = 2**17  # 1 MB of float64 stays in a second-level cache
 BLOCK_ROWS = 1024  # at least: each block reads and writes the d×d sums once
 KERNEL_ROWS = 256  # rows of a block in the compiled loop
-STRETCH = 512  # rows that one sum runs over
+STRETCH = 256  # rows that one sum runs over
 
 
 class Sums(NamedTuple):
@@ -148,7 +148,7 @@ def _whitened(X: Rows, shift: Floats, root: Floats | None, buffer: Floats) -> Fl
 
 def _total(Z: Floats, w: Floats) -> Floats:
     """wᵀZ by stretches of rows: in one long sum the rounding of float32 data piles up one way."""
-    if len(Z) <= 2 * STRETCH:
+    if len(Z) <= STRETCH:
         return w @ Z
     whole = len(Z) // STRETCH * STRETCH
     parts = w[:whole].reshape(-1, 1, STRETCH) @ Z[:whole].reshape(-1, STRETCH, Z.shape[1])
