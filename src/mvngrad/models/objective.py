@@ -23,8 +23,7 @@ from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
-ROUNDING = 1e-12  # of a gradient per unit weight: what redundant directions may hold of it
-UNSEEN = 1e-13  # an eigenvalue of F, relative to the largest, that is rounding
+UNSEEN = 1e-11  # an eigenvalue of F, relative to the largest, that tells nothing
 FORMED = 400  # parameters up to which an information with redundant ones is formed
 
 
@@ -174,9 +173,10 @@ class Objective:
         if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
             return self.saturated_optimality(point.evaluation)
         direction, unsolved = self._scoring(point)
-        outside = unsolved * float(np.linalg.norm(point.gradient))
-        seen = unsolved <= HALF_DIGITS or (self.is_singular and outside <= ROUNDING)
-        return float(-0.5 * point.gradient @ direction) if seen else np.inf
+        decrement = float(-0.5 * point.gradient @ direction)
+        if self.is_singular:  # where F is blind S stands still, and J falls by second order only
+            return decrement + 0.5 * (unsolved * float(np.linalg.norm(point.gradient))) ** 2
+        return decrement if unsolved <= HALF_DIGITS else np.inf
 
     def saturated_optimality(self, e: Evaluation) -> float:
         """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
