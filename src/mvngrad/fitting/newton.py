@@ -16,6 +16,8 @@ Product = Callable[[Array], Array]
 WIDEST = 10.0
 SHORTEST = 1e-12
 MOST_PRODUCTS = 200
+FLAT = 1e-14  # curvature, relative to the largest, that is rounding
+BENT = 1e-4
 
 
 def newton(monitor: Monitor, x: Array) -> None:
@@ -27,7 +29,9 @@ def newton(monitor: Monitor, x: Array) -> None:
     at = begin(monitor, x)
     radius = 1.0
     while True:
-        step, gain = _step(monitor.objective, monitor.point(at.x), radius)
+        point = monitor.point(at.x)
+        flat = _flat(at.g) if monitor.objective.is_singular else FLAT
+        step, gain = _step(monitor.objective, point, radius, flat)
         after = evaluated(monitor, at.x + step)
         rounding = 1e-14 * (1.0 + abs(at.f))
         ratio = (at.f - after.f + rounding) / (gain + rounding)
@@ -44,10 +48,18 @@ def newton(monitor: Monitor, x: Array) -> None:
             raise Stop(Status.STALLED)
 
 
-def _step(objective: Objective, at: Point, radius: float) -> tuple[Array, float]:
+def _flat(g: Array) -> float:
+    """What curvature is none, relative to the largest, where parameters are redundant.
+
+    Along their orbits J is level, but an orbit that bends shows a curvature of the size of g.
+    """
+    return max(FLAT, min(BENT, float(np.linalg.norm(g))))
+
+
+def _step(objective: Objective, at: Point, radius: float, flat: float) -> tuple[Array, float]:
     """The step; none where the curvature has no value, as of a structure near its edge."""
     try:
-        step, gain = steihaug(objective.hessian(at), at.gradient, radius)
+        step, gain = steihaug(objective.hessian(at), at.gradient, radius, flat)
     except np.linalg.LinAlgError as error:
         raise Stop(Status.STALLED) from error
     if not (np.isfinite(gain) and np.isfinite(step).all()):
@@ -55,15 +67,21 @@ def _step(objective: Objective, at: Point, radius: float) -> tuple[Array, float]
     return step, gain
 
 
-def steihaug(product: Product, g: Array, radius: float) -> tuple[Array, float]:
-    """s within the radius, and by how much ⟨g, s⟩ + ½⟨s, Hs⟩ falls there (Steihaug 1983)."""
+def steihaug(product: Product, g: Array, radius: float, flat: float = 0.0) -> tuple[Array, float]:
+    """s within the radius, and by how much ⟨g, s⟩ + ½⟨s, Hs⟩ falls there (Steihaug 1983).
+
+    It ends where all the curvature that is left is ``flat`` beside the largest.
+    """
     s, r = np.zeros_like(g), g.copy()
     Hs = np.zeros_like(g)
     p, size = -r, float(np.linalg.norm(g))
-    goal = min(0.1, size) * size
+    goal, top = min(0.1, size) * size, 0.0
     for _ in range(min(2 * len(g), MOST_PRODUCTS)):
         Hp = product(p)
         bend, rr = float(p @ Hp), float(r @ r)
+        top = max(top, abs(bend) / float(p @ p))
+        if abs(bend) <= flat * top * float(p @ p):
+            break
         edge = _to_edge(s, p, radius)
         length = min(rr / bend, edge) if bend > 0.0 else edge
         s, Hs, r = s + length * p, Hs + length * Hp, r + length * Hp

@@ -24,7 +24,7 @@ from mvngrad.models.structure import Structure
 
 SOLVED = 1e-12
 HALF_DIGITS = 1e-6
-UNSEEN = 1e-13  # an eigenvalue of F, relative to the largest, that is rounding
+UNSEEN = 1e-11  # an eigenvalue of F, relative to the largest, that tells nothing
 FORMED = 400  # parameters up to which an information with redundant ones is formed
 
 
@@ -200,10 +200,10 @@ class Objective:
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self._scoring(point)
-        if unsolved > HALF_DIGITS and not self.is_singular:
-            return np.inf
-        outside = unsolved * float(np.linalg.norm(point.gradient))
-        return float(-0.5 * point.gradient @ direction) + 0.5 * outside**2
+        decrement = float(-0.5 * point.gradient @ direction)
+        if self.is_singular:  # where F is blind S stands still, and J falls by second order only
+            return decrement + 0.5 * (unsolved * float(np.linalg.norm(point.gradient))) ** 2
+        return decrement if unsolved <= HALF_DIGITS else np.inf
 
     def saturated_optimality(self, point: Point) -> float:
         """½‖r‖², of as much of the mean as is free, + ¼‖I − K‖²."""
