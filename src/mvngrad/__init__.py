@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mvngrad.models.cholesky import Cholesky
     from mvngrad.models.diagonal import Diagonal, Spherical
     from mvngrad.models.factor import Factor
+    from mvngrad.models.factor_analytic import FactorAnalytic
+    from mvngrad.models.ppca import PPCA
     from mvngrad.models.structure import Structure
 
 _HOME = {
@@ -47,6 +49,7 @@ _HOME = {
     "DataWarning": "errors",
     "Diagonal": "models.diagonal",
     "Factor": "models.factor",
+    "FactorAnalytic": "models.factor_analytic",
     "Fit": "fitting.result",
     "Gradient": "core.nll",
     "IllConditionedWarning": "errors",
@@ -58,6 +61,7 @@ _HOME = {
     "NeedsRowsError": "errors",
     "NotIdentifiedWarning": "errors",
     "NotPositiveDefiniteError": "errors",
+    "PPCA": "models.ppca",
     "Spherical": "models.diagonal",
     "Status": "fitting.convergence",
     "Step": "fitting.convergence",
@@ -71,6 +75,7 @@ _HOME = {
 }
 
 __all__ = [
+    "PPCA",
     "AffineFrame",
     "Cholesky",
     "ConvergenceWarning",
@@ -78,6 +83,7 @@ __all__ = [
     "DataWarning",
     "Diagonal",
     "Factor",
+    "FactorAnalytic",
     "Fit",
     "Gradient",
     "IllConditionedWarning",

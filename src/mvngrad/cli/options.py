@@ -28,6 +28,7 @@ METHODS = (
     "em",
     "accelerated-em",
     "newton",
+    "profile",
 )
 
 

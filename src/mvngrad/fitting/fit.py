@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.core.roots import correlation_condition
 from mvngrad.core.threads import at_most
@@ -21,6 +22,7 @@ from mvngrad.errors import (
 )
 from mvngrad.fitting.closed import closed_form
 from mvngrad.fitting.convergence import Status, Step
+from mvngrad.fitting.factors import loaded, said_of_factors
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
@@ -80,7 +82,8 @@ def fit(
     method : str
         "auto" (closed form where there is one, else "l-bfgs"), "closed-form", "gradient-descent",
         "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient",
-        "newton", "em", "accelerated-em". With holes "auto" is accelerated EM, and Newton's method
+        "newton", "em", "accelerated-em", and "profile" for ``FactorAnalytic(rank)``, whose "auto"
+        it is. With holes "auto" is accelerated EM, and Newton's method
         where that would take long.
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
@@ -89,8 +92,8 @@ def fit(
         Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has
         no use for it, nor for tol, max_iter and callback.
     n_starts : int
-        With holes the likelihood may have several maxima: the best of this many starts, the
-        first as above, the others at random (``rng``: a seed or Generator).
+        With holes, and for factor models, the likelihood may have several maxima: the best of
+        this many starts, the first as above, the others at random (``rng``: a seed or Generator).
     tol : float
         Bound on ``fit.optimality``, ½ the squared Newton decrement per unit weight.
     max_iter : int
@@ -142,13 +145,13 @@ def fit(
     elif run.method == "closed-form":
         solution = closed_form(sample, structure, mean, tol)
     else:
-        solution = iterate(sample, structure, mean, at, run)
+        solution = iterate(sample, structure, mean, at, run, n_starts, rng)
     together = never_together(sample, names) if structure.saturated else ()
-    said = _said(solution, together)
+    form = loaded(structure, solution, names)
+    said = _said(solution, together, structure, form.get("noise"), names)
     return Fit(
         mean=solution.mean,
-        factor=solution.factor,
-        given_params=solution.params,
+        **form,
         structure=structure,
         columns=names,
         nll=solution.nll,
@@ -202,7 +205,13 @@ def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
     return sample.means() if isinstance(sample, Patterns) else of_complete(sample)
 
 
-def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
+def _said(
+    solution: Solution,
+    together: Pairs,
+    structure: Structure,
+    noise: Array | None,
+    columns: Sequence[str],
+) -> tuple[str, ...]:
     """Warnings in words, each also issued as a Python warning."""
     said: list[tuple[str, type[Warning]]] = []
     if solution.status is not Status.CONVERGED:
@@ -216,6 +225,7 @@ def _said(solution: Solution, together: Pairs) -> tuple[str, ...]:
             "information is missing: EM converges at that rate, and its estimate is uncertain"
         )
         said.append((text, NotIdentifiedWarning))
+    said += said_of_factors(structure, solution, noise, columns)
     condition = correlation_condition(solution.factor)
     if condition > ILL_CONDITIONED:
         text = (

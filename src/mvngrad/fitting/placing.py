@@ -45,7 +45,9 @@ def _initial(objective: Objective, variances: Array, start: Start) -> Array:
     frame, structure = objective.data.frame, objective.structure
     factor = start.factor_in(frame, variances)
     at = objective.data.center if start.mean is None else frame.whiten(start.mean - frame.origin)
-    return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
+    theta = start.params_in(frame, structure)
+    theta = structure.start_at(factor) if theta is None else theta
+    return np.concatenate([objective.mean.start(at), theta])
 
 
 class Beginning(NamedTuple):

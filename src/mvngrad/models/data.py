@@ -13,7 +13,7 @@ from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, curvature, evaluate
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.patterns import Patterns
 
@@ -108,6 +108,7 @@ class Observed:
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J of the observed entries; gradients from expected moments."""
+        S = triangular(S, self.patterns.d)
         e = evaluate_observed(self.patterns, self._seen(mu), self._root(S))
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 

@@ -17,7 +17,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, Mask
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
@@ -66,6 +66,17 @@ class Point:
     gradient: Array
     evaluation: Evaluation
     covariance: Covariance
+    free: Mask | None = None  # entries not held at the edge of the family; None: all
+
+    def off_edge(self, v: Array) -> Array:
+        """v without the entries held at the edge."""
+        return v if self.free is None else np.where(self.free, v, 0.0)
+
+    @property
+    def above_edge(self) -> float:
+        """½⟨θ, ∇⟩ of the entries held: how far J/n, even in them, is above its value at 0."""
+        held = self.params - self.off_edge(self.params)
+        return 0.5 * float(held @ self.gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +103,25 @@ class Objective:
         e = self.data.evaluation(self.mean.mean(beta), S)
         n = self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
-        return Point(params, e.nll / n, gradient, e, S)
+        held = self.structure.at_edge(theta, e.score)
+        free = None
+        if held is not None and held.any():
+            free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
+        return Point(params, e.nll / n, gradient, e, e.covariance, free)
 
     def total(self, value: float) -> float:
         """J in the units of the data from J/n in the frame."""
         return self.data.weight * value + self.data.volume
 
     def fisher_product(self, point: Point, v: Array) -> Array:
-        """The Fisher information per unit weight times v, at complete data."""
+        """The Fisher information per unit weight times v, at complete data, off the edge."""
+        v = point.off_edge(v)
         n, S = self.data.weight, point.covariance
         _, theta = self.split(point.params)
         v_beta, v_theta = self.split(v)
         of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
         of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
-        return np.concatenate([of_mean, of_cov])
+        return point.off_edge(np.concatenate([of_mean, of_cov]))
 
     def hessian_product(self, point: Point, v: Array) -> Array:
         """The second derivative of J/n times v: that of J in (μ, S), and the structure's own."""
@@ -122,30 +138,53 @@ class Objective:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""
         beta, _ = self.split(point.params)
         moments = self.data.expected(point.evaluation, self.mean.mean(beta))
-        return self.best_for(moments)
+        return self.best_for(moments, near=point.params)
 
-    def best_for(self, moments: Moments) -> Array:
+    def best_for(self, moments: Moments, near: Array | None = None) -> Array:
         """(β, θ) of the best mean and covariance for complete data, in closed form."""
+        beta, S = self.covariance_of(moments)
+        if near is None:
+            return np.concatenate([beta, self.structure.start(S)])
+        return np.concatenate([beta, self.structure.best(S, self.split(near)[1])])
+
+    def covariance_of(self, moments: Moments) -> tuple[Array, Array]:
+        """β of the best mean, and A/n about it."""
         beta = self.mean.start(moments.center)
         c = moments.center - self.mean.mean(beta)
         scatter = moments.spread + moments.weight * np.multiply.outer(c, c)
-        return np.concatenate([beta, self.structure.start(scatter / moments.weight)])
+        return beta, scatter / moments.weight
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
-        return solve_consistent(partial(self.fisher_product, point), -point.gradient)[0]
+        return -self.information_solve(point, point.gradient)[0]
+
+    def information_solve(self, point: Point, g: Array) -> tuple[Array, float]:
+        """F⁺g off the edge, and |g − FF⁺g|/|g|; in closed form where the structure has one."""
+        g = point.off_edge(g)
+        g_beta, g_theta = self.split(g)
+        if self.mean_is_free or not len(g_beta):
+            free = np.ones(len(g), dtype=bool) if point.free is None else point.free
+            S, (_, theta) = point.covariance, self.split(point.params)
+            found = self.structure.solve_information(theta, S, g_theta, free[len(g_beta) :])
+            if found is not None:
+                of_mean = self.structure.cov(theta) @ g_beta if g_beta.any() else g_beta
+                return np.concatenate([of_mean, found]), 0.0
+        return solve_consistent(partial(self.fisher_product, point), g)
 
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
 
         F is the information of complete data. It has no block between μ and S. For a free mean
         its part is ½‖r‖², for a covariance with every direction free ¼‖I − K‖², r and K the
-        whitened residual and scatter: no units enter, and no gauge direction.
+        whitened residual and scatter: no units enter, and no gauge direction. What is held at the
+        edge of the family counts by the height from there.
         """
         if self.structure.saturated and (self.mean_is_free or self.n_beta == 0):
             return self.saturated_optimality(point.evaluation)
-        direction, unsolved = solve_consistent(partial(self.fisher_product, point), -point.gradient)
-        return float(-0.5 * point.gradient @ direction) if unsolved <= HALF_DIGITS else np.inf
+        solved, unsolved = self.information_solve(point, point.gradient)
+        if unsolved > HALF_DIGITS:
+            return np.inf
+        return float(0.5 * point.off_edge(point.gradient) @ solved) + point.above_edge
 
     def saturated_optimality(self, e: Evaluation) -> float:
         """½‖r‖² (if the mean is free) + ¼‖I − K‖²."""
