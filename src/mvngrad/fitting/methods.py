@@ -63,9 +63,7 @@ def chosen(method: str, structure: Structure, *, holes: bool = False) -> str:
     if method == "auto":
         if holes:
             return AUTO if closed else "newton"
-        if structure.by_profile:
-            return PROFILE
-        return "closed-form" if closed else "l-bfgs"
+        return "closed-form" if closed and not structure.by_profile else structure.preferred
     if method == PROFILE:
         profiled.require_profile(structure, holes=holes)
     if method == "closed-form" and (holes or not closed or structure.by_profile):

@@ -14,7 +14,7 @@ from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError
 from mvngrad.models import profile
-from mvngrad.models.factor_information import FactorInformation
+from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
 from mvngrad.models.pattern import Pattern, generic_rank
 from mvngrad.models.structure import Loaded, Structure
@@ -58,6 +58,7 @@ class FactorAnalytic(Structure):
     equivariance: Equivariance = "diagonal"  # type: ignore[misc]
     start_is_optimum: bool = True  # type: ignore[misc]
     by_profile: bool = True  # type: ignore[misc]
+    preferred: str = "profile"  # type: ignore[misc]
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class FactorAnalytic(Structure):
         if self.pattern is not None:
             self.start_is_optimum = self.by_profile = False
             self.equivariance = self.pattern.equivariance
+            self.preferred = "newton"
 
     def sized(self, d: int) -> FactorAnalytic:
         """This structure for d columns."""
@@ -180,9 +182,9 @@ class FactorAnalytic(Structure):
     def solve_information(self, theta: Array, S: Covariance, g: Array, free: Mask) -> Array | None:
         """F⁺g for the information F of one observation, in closed form where there is one."""
         s = self.split(theta)[1]
-        free = free[-len(s) :] & (s != 0.0)
+        free_eta, free = free[: -len(s)], free[-len(s) :] & (s != 0.0)
         if self.pattern is not None:
-            return None
+            return solve_densely(self, theta, S, g, np.concatenate([free_eta, free]))
         F = FactorInformation.of(self.common(theta), s**2, S)
         g_eta, g_s = self.split(g)
         h = np.where(free, g_s / np.where(free, 2.0 * s, 1.0), 0.0)

@@ -23,10 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask
+from mvngrad.models.structure import Structure
 
 NARROW = 1e-7  # of the largest: a column of L⁻¹Λ that says nothing of its own
+MOST_ENTRIES = 3e7
 UNSEEN = 1e-12  # of the largest eigenvalue of Φ∘Φ: a combination of ψ that Λ can make up for
 
 
@@ -93,3 +95,24 @@ def _solved(gram: Array, b: Array) -> Array:
         values, vectors = np.linalg.eigh(gram)
         seen = values > UNSEEN * values.max(initial=0.0)
         return np.asarray(vectors[:, seen] @ ((vectors[:, seen].T @ b) / values[seen]))
+
+
+def solve_densely(
+    structure: Structure, theta: Array, S: Covariance, g: Array, free: Mask
+) -> Array | None:
+    """F⁺g from all whitened tangents L⁻¹ push(eᵢ) L⁻ᵀ; None where they would fill the memory.
+
+    F = ½JJᵀ, a row of J a tangent: with rows brought to length 1 and J = UsVᵀ, no F is formed.
+    """
+    d, axes = structure.columns, np.flatnonzero(free)
+    if len(axes) * d**2 > MOST_ENTRIES:
+        return None
+    unit = np.eye(len(theta))
+    J = np.array([whitened_scatter(S, structure.push(theta, unit[i])).ravel() for i in axes])
+    lengths = np.linalg.norm(J, axis=1)
+    lengths[lengths == 0.0] = np.inf
+    U, s, _ = np.linalg.svd(J / lengths[:, None], full_matrices=False)
+    seen = s > NARROW * s.max(initial=0.0)
+    x = np.zeros_like(g)
+    x[axes] = (U[:, seen] @ ((U[:, seen].T @ (g[axes] / lengths)) * (2.0 / s[seen] ** 2))) / lengths
+    return x

@@ -52,6 +52,8 @@ class Structure(ABC):
         Whether S(θ) covers all covariances, so that push reaches every symmetric matrix.
     by_profile : bool
         Whether that takes iterations on part of θ, the rest at its best for each.
+    preferred : str
+        The method that "auto" means for complete data without a closed form.
     linear_precision : bool
         Whether S⁻¹ ranges over a linear space: J is then convex in S⁻¹, complete data have one
         stationary point, and the curvature there is the information.
@@ -62,6 +64,7 @@ class Structure(ABC):
     saturated: ClassVar[bool] = False
     linear_precision: ClassVar[bool] = False
     by_profile: ClassVar[bool] = False
+    preferred: ClassVar[str] = "l-bfgs"
     d: int | None = None
 
     def sized(self, d: int) -> Self:
