@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 
 from mvngrad.models.algebra import Scaled
 from mvngrad.models.autoregressive import AR1
@@ -20,10 +21,12 @@ from mvngrad.models.cholesky import Cholesky, InverseCholesky
 from mvngrad.models.compound_symmetry import CompoundSymmetry
 from mvngrad.models.diagonal import Diagonal, Spherical
 from mvngrad.models.factor import Factor
+from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.heterogeneous import Heterogeneous
 from mvngrad.models.known import Known
 from mvngrad.models.kronecker import Kronecker
 from mvngrad.models.masked import Banded, Masked
+from mvngrad.models.ppca import PPCA
 from mvngrad.models.precision import Precision
 from mvngrad.models.random_effects import RandomEffects
 from mvngrad.models.structure import Structure
@@ -60,9 +63,35 @@ STRUCTURES: dict[str, Callable[[int], Structure]] = {
     "Kronecker-Toeplitz": lambda d: Kronecker(Diagonal(), Toeplitz().sized(first_of(d))),
     "BlockDiagonal": lambda d: BlockDiagonal(*blocks(d)),
     "BlockDiagonal-closed": lambda d: BlockDiagonal(Spherical().sized(1), *[Diagonal()] * (d > 1)),
+    "FactorAnalytic": lambda d: FactorAnalytic(min(2, d - 1)),
+    "FactorAnalytic-wide": FactorAnalytic,
+    "FactorAnalytic-pattern": lambda d: FactorAnalytic(pattern=two_factors(d), correlated=True),
+    "FactorAnalytic-marker": lambda d: FactorAnalytic(
+        pattern=two_factors(d, 1.0), correlated=True, scale="marker"
+    ),
+    "FactorAnalytic-bifactor": lambda d: FactorAnalytic(pattern=bifactor(d)),
+    "PPCA": lambda d: PPCA(min(2, d - 1)),
 }
 # Those whose start_at takes any covariance as it is, so that a condition can be chosen.
 EXACT = ("Factor", "Factor-wide", "Cholesky", "InverseCholesky", "Diagonal", "Precision")
+
+
+def two_factors(d: int, marker: float = np.nan) -> np.ndarray:
+    """Columns 0, 2, 4 … load on one factor, 1, 3, 5 … on another, if there are so many."""
+    on = np.arange(d)[:, None] % 2 == np.arange(min(d, 2))
+    pattern = np.where(on, np.nan, 0.0)
+    pattern[range(min(d, 2)), range(min(d, 2))] = marker
+    return pattern
+
+
+def bifactor(d: int) -> np.ndarray:
+    """All columns load on one factor, and some on a second, with one loading tied."""
+    pattern = np.full((d, 2), np.nan, dtype=object)
+    pattern[: d // 2, 1] = 0.0
+    pattern[-2:, 0] = "a"
+    return pattern
+
+
 SIZES = (1, 2, 3, 5, 20)
 CONDITIONS = (1e0, 1e4, 1e8)
 
@@ -133,8 +162,10 @@ def factor_of_condition(
     return (orthogonal(d, rng) * np.sqrt(spectrum(d, condition))) @ rows
 
 
-def _theta(name: str, structure: Structure, d: int, condition: float) -> np.ndarray:
+def _theta(name: str, structure: Structure, d: int, condition: float) -> np.ndarray | None:
     rng = np.random.default_rng([d, round(np.log10(condition))])
+    if isinstance(structure, FactorAnalytic | PPCA):
+        return _theta_of_factors(structure, condition, rng)
     if name in EXACT:
         Lambda = factor_of_condition(d, condition, rng, getattr(structure, "width", d))
         if structure.equivariance != "affine":
@@ -147,6 +178,41 @@ def _theta(name: str, structure: Structure, d: int, condition: float) -> np.ndar
     return structure.rescale(near, np.sqrt(spectrum(d, condition) / 2.0))
 
 
+def _theta_of_factors(
+    structure: FactorAnalytic | PPCA, condition: float, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Loadings of about 1 and the noise that gives cond(S), or rows stretched till it does."""
+    theta = rng.uniform(0.4, 1.3, structure.size) * rng.choice([-1.0, 1.0], structure.size)
+    eta, s = theta[: -structure.columns], theta[-structure.columns :]
+    if isinstance(structure, PPCA):
+        eta, s = theta[:-1], theta[-1:]
+
+    def quieter(x: float) -> np.ndarray:
+        if isinstance(structure, PPCA):
+            return np.append(eta, np.log(1.0 + s**2) + x)
+        return np.append(eta, s * np.exp(x))
+
+    def stretched(x: float) -> np.ndarray:
+        return structure.rescale(theta, np.exp(x * np.linspace(0.0, 1.0, structure.columns)))
+
+    for at in (quieter, stretched)[: 1 + (structure.equivariance == "diagonal")]:
+        found = _crossing(lambda x, at=at: np.linalg.cond(structure.factor(at(x))), condition)
+        if found is not None:
+            return at(found)
+    return None
+
+
+def _crossing(root_condition: Callable[[float], float], condition: float) -> float | None:
+    """x ≤ 0 at which cond(Λ)² is as wanted, 0 if it is more there already."""
+
+    def excess(x: float) -> float:
+        return float(np.log(root_condition(x) ** 2 / condition))
+
+    if excess(0.0) >= 0.0:
+        return 0.0
+    return brentq(excess, -25.0, 0.0) if excess(-25.0) > 0.0 else None
+
+
 def _cases() -> list[Case]:
     cases = []
     for name, build in STRUCTURES.items():
@@ -155,6 +221,8 @@ def _cases() -> list[Case]:
             spherical = d == 1 or structure.equivariance == "scalar"
             for condition in CONDITIONS[:1] if spherical else CONDITIONS:
                 theta = _theta(name, structure, d, condition)
+                if theta is None:  # a family that has no such S
+                    continue
                 theta.flags.writeable = False
                 cases.append(Case(name, structure, d, theta, condition))
     return cases

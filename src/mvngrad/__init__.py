@@ -42,11 +42,13 @@ if TYPE_CHECKING:
     from mvngrad.models.compound_symmetry import CompoundSymmetry
     from mvngrad.models.diagonal import Diagonal, Spherical
     from mvngrad.models.factor import Factor
+    from mvngrad.models.factor_analytic import FactorAnalytic
     from mvngrad.models.heterogeneous import Heterogeneous
     from mvngrad.models.known import Known
     from mvngrad.models.kronecker import Kronecker
     from mvngrad.models.linear import Linear
     from mvngrad.models.masked import Banded, Masked
+    from mvngrad.models.ppca import PPCA
     from mvngrad.models.precision import Precision
     from mvngrad.models.priors import InverseWishart, NormalMean, Ridge
     from mvngrad.models.random_effects import RandomEffects
@@ -65,6 +67,7 @@ _HOME = {
     "DataWarning": "errors",
     "Diagonal": "models.diagonal",
     "Factor": "models.factor",
+    "FactorAnalytic": "models.factor_analytic",
     "Fit": "fitting.result",
     "Gradient": "core.nll",
     "Heterogeneous": "models.heterogeneous",
@@ -83,10 +86,11 @@ _HOME = {
     "NormalMean": "models.priors",
     "NotIdentifiedWarning": "errors",
     "NotPositiveDefiniteError": "errors",
+    "PPCA": "models.ppca",
     "Precision": "models.precision",
     "RandomEffects": "models.random_effects",
-    "Scaled": "models.algebra",
     "Ridge": "models.priors",
+    "Scaled": "models.algebra",
     "Spherical": "models.diagonal",
     "Status": "fitting.convergence",
     "Step": "fitting.convergence",
@@ -104,6 +108,7 @@ _HOME = {
 
 __all__ = [
     "AR1",
+    "PPCA",
     "AffineFrame",
     "Banded",
     "BlockDiagonal",
@@ -114,6 +119,7 @@ __all__ = [
     "DataWarning",
     "Diagonal",
     "Factor",
+    "FactorAnalytic",
     "Fit",
     "Gradient",
     "Heterogeneous",

@@ -50,7 +50,8 @@ def through_file(fit: mg.Fit, path: Path, structures: tuple[type[Structure], ...
 
 def fit_of(case: Case, rng: np.random.Generator, **options: object) -> mg.Fit:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mg.ConvergenceWarning)
+        for kind in (mg.ConvergenceWarning, mg.NotIdentifiedWarning, mg.DataWarning):
+            warnings.simplefilter("ignore", kind)
         return mg.fit(case.rows(5 * case.d + 20, rng), case.structure, **options)
 
 

@@ -29,6 +29,11 @@ def ours():
     return found
 
 
+def reaches_itself(case: Case) -> bool:
+    """Whether start_at(Λ) is θ of ΛΛᵀ where that is in the family: patterns only begin nearby."""
+    return getattr(case.structure, "pattern", None) is None
+
+
 def test_every_structure_is_in_the_list_of_cases():
     missing = ours() - {type(case.structure) for case in CASES}
     assert not missing, f"add {sorted(kind.__name__ for kind in missing)} to tests/cases.py"
@@ -52,7 +57,7 @@ def test_docstrings_and_description(case: Case):
     assert repr(case.structure).startswith(kind.__name__ + "(")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [c for c in CASES if reaches_itself(c)], ids=str)
 def test_working_coordinates_are_of_the_same_family(case: Case):
     working = case.structure.working()
     if working is case.structure:
@@ -90,6 +95,12 @@ def test_sizes_and_counts():
         InverseCholesky(): (10, 10),
         mg.Diagonal(): (4, 4),
         mg.Spherical(): (1, 1),
+        mg.FactorAnalytic(0): (4, 4),
+        mg.FactorAnalytic(1): (8, 8),
+        mg.FactorAnalytic(2): (12, 10),
+        mg.FactorAnalytic(9): (40, 10),
+        mg.PPCA(0): (1, 1),
+        mg.PPCA(2): (9, 8),
     }
     for structure, (size, n_params) in expected.items():
         sized = structure.sized(4)

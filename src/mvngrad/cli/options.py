@@ -41,6 +41,7 @@ METHODS = (
     "em",
     "accelerated-em",
     "newton",
+    "profile",
 )
 
 

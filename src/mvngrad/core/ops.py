@@ -24,6 +24,7 @@ from scipy.linalg.lapack import dpotrf, dsygst, dtrcon
 from mvngrad.errors import NotPositiveDefiniteError
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 STRIP = 128
 
 

@@ -12,7 +12,10 @@ from numpy.linalg import LinAlgError
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
+from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
+from mvngrad.models.profile import best_loadings, spectrum_of
+from mvngrad.models.profile import smallest_curvature as profile_curvature
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
@@ -46,6 +49,8 @@ def smallest_curvature(objective: Objective, point: Point) -> Curvature:
         with np.errstate(all="ignore"):
             if objective.structure.saturated:
                 return _of_covariances(objective, point)
+            if isinstance(objective.data, Complete) and objective.structure.by_profile:
+                return _of_profile(objective, point)
             return _of_parameters(objective, point)
     except (LinAlgError, ValueError):
         return Curvature(float("nan"), lambda _: point.params)
@@ -56,13 +61,37 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
     solve = objective.information_solver(point)
 
     def apply(v: Array) -> Array:
-        return solve(hessian(v))[0]
+        return solve(hessian(point.off_edge(v)))[0]
 
     def seen(v: Array) -> Array:
         return solve(metric(v))[0] if objective.is_singular else v
 
     value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))), seen)
     return Curvature(value, lambda t: point.params + t * v)
+
+
+# Of factor analysis J is looked at as a function of the noise, the loadings at their best for each:
+# the global one, so a summit of that function is one of J.
+
+
+def _of_profile(objective: Objective, point: Point) -> Curvature:
+    structure, data = objective.structure, objective.data
+    assert isinstance(structure, FactorAnalytic)
+    assert isinstance(data, Complete)
+    beta, theta = objective.split(point.params)
+    _, M = objective.covariance_of(data.moments)
+    psi, k = structure.noise(theta), structure.rank
+    if point.free is not None and np.count_nonzero(~point.free) <= k:
+        psi = np.where(point.free[-len(psi) :], psi, 0.0)
+    _, spectrum = spectrum_of(M, psi, k)
+    value, v = profile_curvature(spectrum)
+
+    def path(t: float) -> Array:
+        moved = psi.copy()
+        moved[spectrum.rows] *= np.exp(t * v / np.abs(v).max())
+        return np.concatenate([beta, structure.theta(best_loadings(M, moved, k), moved)])
+
+    return Curvature(value, path)
 
 
 # Where θ reaches every S, curvature is that of J in (μ, S) itself, at a point where ∂J/∂S = 0: no

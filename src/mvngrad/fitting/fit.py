@@ -22,6 +22,7 @@ from mvngrad.errors import (
 )
 from mvngrad.fitting.closed import closed_form
 from mvngrad.fitting.convergence import Status, Step
+from mvngrad.fitting.factors import Said, loaded, said_of_factors
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
@@ -82,7 +83,8 @@ def fit(
     method : str
         "auto" (closed form where there is one, else "l-bfgs"), "closed-form", "gradient-descent",
         "momentum", "nesterov", "barzilai-borwein", "cg", "bfgs", "l-bfgs", "natural-gradient",
-        "newton", "em", "accelerated-em". With holes "auto" is accelerated EM, and Newton's method
+        "newton", "em", "accelerated-em", and "profile" for ``FactorAnalytic(rank)``, whose "auto"
+        it is. With holes "auto" is accelerated EM, and Newton's method
         where that would take long.
     columns : sequence of str or int
         The columns to fit, or names for the columns of an array.
@@ -94,8 +96,8 @@ def fit(
         Λ₀ are first scaled to the data; with holes two steps of EM come first. The closed form has
         no use for it, nor for tol, max_iter and callback.
     n_starts : int
-        With holes the likelihood may have several maxima: the best of this many starts, the
-        first as above, the others at random (``rng``: a seed or Generator).
+        With holes, and for factor models, the likelihood may have several maxima: the best of
+        this many starts, the first as above, the others at random (``rng``: a seed or Generator).
     tol : float
         Bound on ``fit.optimality``, ½ the squared Newton decrement per unit weight.
     max_iter : int
@@ -154,15 +156,16 @@ def fit(
     elif run.method == "closed-form":
         solution = closed_form(sample, structure, mean, tol, penalty)
     else:
-        solution = iterate(sample, structure, mean, at, run, penalty)
+        solution = iterate(sample, structure, mean, at, run, penalty, n_starts, rng)
     open_pairs = structure.saturated and not keep_regular(priors)
     together = never_together(sample, names) if open_pairs else ()
-    said = _said(solution, together, holes=holes)
+    form = loaded(structure, solution, names)
+    of_factors = said_of_factors(structure, solution, form.get("noise"), names)
+    said = _said(solution, together, of_factors, holes=holes)
     means = _means_of(solution.mean, mean, regressed)
     return Fit(
         mean=means.mean,
-        factor=solution.factor,
-        given_params=solution.params,
+        **form,
         structure=structure,
         columns=names,
         nll=solution.nll,
@@ -231,9 +234,9 @@ def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
     return sample.means() if isinstance(sample, Patterns) else of_complete(sample)
 
 
-def _said(solution: Solution, together: Pairs, *, holes: bool) -> tuple[str, ...]:
+def _said(solution: Solution, together: Pairs, of_factors: Said, *, holes: bool) -> tuple[str, ...]:
     """Warnings in words, each also issued as a Python warning."""
-    said: list[tuple[str, type[Warning]]] = []
+    said: Said = []
     if solution.status is not Status.CONVERGED:
         text = f"{solution.status.message} (optimality {solution.optimality:.3g})"
         said.append((text, ConvergenceWarning))
@@ -245,6 +248,7 @@ def _said(solution: Solution, together: Pairs, *, holes: bool) -> tuple[str, ...
             "information is missing: EM converges at that rate, and its estimate is uncertain"
         )
         said.append((text, NotIdentifiedWarning))
+    said += of_factors
     condition = correlation_condition(solution.factor)
     if condition > ILL_CONDITIONED:
         text = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from mvngrad.errors import DataError
-from mvngrad.fitting import em, first_order, newton, quasi_newton
+from mvngrad.fitting import em, first_order, newton, profiled, quasi_newton
 from mvngrad.fitting.first_order import Driver
 from mvngrad.models.structure import Structure
 
@@ -23,6 +23,7 @@ Method = Literal[
     "em",
     "accelerated-em",
     "newton",
+    "profile",
 ]
 
 DRIVERS: dict[str, Driver] = {
@@ -38,11 +39,12 @@ DRIVERS: dict[str, Driver] = {
     "accelerated-em": em.accelerated_em,
     "newton": newton.newton,
 }
+PROFILE = "profile"  # of factor analysis alone
 AUTO = "em, newton"  # what "auto" is with holes, and how a fit then calls it
 METHODS: tuple[str, ...] = get_args(Method)
 EM = {"em", "accelerated-em"}
 DEFAULT_MAX_ITER = 10_000
-BY_GRADIENT = {*EM, "newton", AUTO}  # the others go by values of J
+BY_GRADIENT = {*EM, "newton", AUTO, PROFILE}  # the others go by values of J
 
 
 def require_method(method: object) -> None:
@@ -65,10 +67,12 @@ def chosen(
     if method == "auto":
         if holes:
             return AUTO if closed else "newton"
-        if closed:
-            return "closed-form"
-        return "l-bfgs" if conjugate else "newton"
-    if method == "closed-form" and (holes or not closed):
+        if not conjugate:
+            return "newton"
+        return "closed-form" if closed and not structure.by_profile else structure.preferred
+    if method == PROFILE:
+        profiled.require_profile(structure, holes=holes)
+    if method == "closed-form" and (holes or not closed or structure.by_profile):
         what = "data with holes have" if holes else what
         raise DataError(f"{what} no closed form; use method='auto'.")
     if method in EM and not closed:
@@ -81,4 +85,6 @@ def chosen(
 
 def driver(method: str) -> Driver:
     """What runs a method."""
+    if method == PROFILE:
+        return profiled.profile
     return em.em_then_newton if method == AUTO else DRIVERS[method]

@@ -19,7 +19,7 @@ from mvngrad.fitting.convergence import Monitor, Status
 from mvngrad.fitting.curvature import NOISE
 from mvngrad.fitting.placing import begin, framed_at, moves_freely, random_start
 from mvngrad.fitting.requirements import EPS
-from mvngrad.fitting.solution import Solution, reported
+from mvngrad.fitting.solution import Solution, best_of, reported
 from mvngrad.fitting.solve import Run, to_summit
 from mvngrad.fitting.start import Start
 from mvngrad.fitting.unbounded import FLAT, HOPELESS, SUSPECT, require_bounded, unbounded_at
@@ -32,7 +32,6 @@ from mvngrad.models.structure import Structure
 # must be smaller by this: at the default tol it asks for a whitened gradient of 5e-9 a row.
 TIGHTER = 1e-7
 FAR = 30.0  # cond(L) in the frame of a fit at which a frame nearer by is taken
-SAME = 1e-12  # of J, relative: summits of one height
 
 
 def iterate_observed(
@@ -69,18 +68,7 @@ def iterate_observed(
                 break
     if failure is not None and not found:
         raise failure
-    return replace(_best(found), n_starts=len(found))
-
-
-def _best(found: Sequence[Solution]) -> Solution:
-    """The lowest J, the most exact of those at one height; a stop by the user is not hidden."""
-    converged = [s for s in found if s.status is Status.CONVERGED] or found
-    lowest = min(s.nll + s.penalty for s in converged)
-    level = lowest + SAME * (1.0 + abs(lowest))
-    level_ones = (s for s in converged if s.nll + s.penalty <= level)
-    best = min(level_ones, key=lambda s: s.optimality)
-    stopped = found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}
-    return replace(best, status=found[-1].status) if stopped else best
+    return replace(best_of(found), n_starts=len(found))
 
 
 def _from(

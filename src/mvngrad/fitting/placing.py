@@ -55,7 +55,9 @@ def _initial(objective: Objective, variances: Array, start: Start) -> Array:
     at = objective.data.center
     if start.mean is not None and at.ndim == 1:  # rows with designs begin at least squares
         at = frame.whiten(start.mean - frame.origin)
-    return np.concatenate([objective.mean.start(at), structure.start_at(factor)])
+    theta = start.params_in(frame, structure)
+    theta = structure.start_at(factor) if theta is None else theta
+    return np.concatenate([objective.mean.start(at), theta])
 
 
 class Beginning(NamedTuple):

@@ -33,6 +33,7 @@ def moments_of_rows(
     moments = passes.of_rows(X, weights, threads=threads)
     scatter = scatter_about(moments, needs.mean)
     needs.require_variation(scatter)
+    needs.require_beyond_factors(scatter)
     if not needs.full:
         return moments
     needs.require_rows(scatter)

@@ -50,6 +50,7 @@ class Requirements:
             raise DataError(f"the moments hold no usable rows: their weight is {moments.weight}.")
         scatter = scatter_about(moments, self.mean)
         self.require_variation(scatter)
+        self.require_beyond_factors(scatter)
         if self.full:
             _, pivots = scatter.root_and_pivots
             collinear = pivots <= 16.0 * moments.d * EPS
@@ -120,6 +121,20 @@ class Requirements:
                 smallest_eigenvalue=0.0,
                 columns=self.columns,
                 rank=max(scatter.n_obs + scatter.d - least, 0),
+            )
+
+    def require_beyond_factors(self, scatter: Moments) -> None:
+        """Refuse so few rows that the factors of the model could hold them all."""
+        rank = scatter.n_obs - (not isinstance(self.mean, FixedMean))
+        least = min(self.structure.least_rows, scatter.d)
+        if rank < least:
+            raise NotPositiveDefiniteError(
+                f"{counted(scatter.n_obs, 'row')} cannot determine {self.structure!r}: its factors "
+                "would hold them all, with no noise, and the likelihood is unbounded. Give at "
+                f"least {least + scatter.n_obs - rank} rows, or a smaller rank.",
+                smallest_eigenvalue=0.0,
+                columns=self.columns,
+                rank=max(rank, 0),
             )
 
     def require_rank(self, scatter: Moments, collinear: npt.NDArray[np.bool_]) -> None:

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from mvngrad.inference.missing import MissingReport
     from mvngrad.models.linear import Linear
 
-Quantity = Literal["mean", "coefficients", "covariance", "correlation", "factor", "trace"]
+Quantity = Literal[
+    "mean",
+    "coefficients",
+    "covariance",
+    "correlation",
+    "factor",
+    "noise",
+    "factor_correlation",
+    "trace",
+]
+NO_NOISE = 1e-6  # of a variance: what is left beside the factors counts as nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +42,10 @@ class Fit:
     ----------
     mean : (d,) array                 μ̂
     factor : (d, k) array             Λ̂, S = ΛΛᵀ: lower-triangular with positive diagonal, or as
-                                      fitted for ``Factor``
+                                      fitted for ``Factor``; of a factor model the loadings
+    noise : (d,) array                ψ̂ of a factor model, S = ΛΦΛᵀ + diag ψ; else None
+    factor_correlation : (k, k) array correlations of the factors; the identity if exploratory
+    heywood : tuple of str            columns whose noise is 0, the edge of the family
     covariance : (d, d) array         Ŝ, with divisor n = Σw: for a full covariance, a free mean
                                       and weights of 1 it is (n−1)/n times ``numpy.cov``
     params : (p,) array               θ̂ of the structure, in the units of the data
@@ -88,7 +101,7 @@ class Fit:
     version: str = __version__
 
     def __post_init__(self) -> None:
-        for name in ("mean", "factor", "given_params"):
+        for name in ("mean", "factor", "given_params", "noise", "factor_correlation"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, read_only(getattr(self, name)))
 
@@ -100,19 +113,38 @@ class Fit:
         return self.structure.start_at(self.factor)
 
     @cached_property
+    def root(self) -> Array:
+        """A square root of the whole of Ŝ = root·rootᵀ (d, k or more): Λ̂ itself without noise."""
+        return self.factor if self.noise is None else self.structure.factor(self.params)
+
+    @cached_property
     def covariance(self) -> Array:
         """Ŝ (d, d)."""
-        return self.factor @ self.factor.T
+        return self.root @ self.root.T
 
     @property
     def deviations(self) -> Array:
         """Standard deviations √Ŝⱼⱼ (d,)."""
-        return np.sqrt((self.factor**2).sum(axis=1))
+        return np.sqrt((self.root**2).sum(axis=1))
+
+    @property
+    def factor_covariance(self) -> Array | None:
+        """Φ̂ (k, k), S = ΛΦΛᵀ + diag ψ: variances of the factors 1 unless ``scale="marker"``."""
+        loaded = None if self.noise is None else self.structure.loaded(self.params)
+        return None if loaded is None else loaded.factor_covariance
+
+    @property
+    def heywood(self) -> tuple[str, ...]:
+        """Columns with no noise of their own: the likelihood is highest at the edge, ψ_j = 0."""
+        if self.noise is None:
+            return ()
+        at_edge = self.noise <= NO_NOISE * self.deviations**2
+        return tuple(self.columns[j] for j in np.flatnonzero(at_edge).tolist())
 
     @property
     def correlation(self) -> Array:
         """Ŝ scaled to unit diagonal (d, d)."""
-        rows = self.factor / self.deviations[:, None]
+        rows = self.root / self.deviations[:, None]
         correlation = rows @ rows.T
         np.fill_diagonal(correlation, 1.0)
         return correlation
@@ -166,8 +198,7 @@ class Fit:
             self.pattern_means,
             self.columns,
             self.mean,
-            self.factor,
-            self.noise,
+            self.root,
             untested="" if self.coefficients is None else "here each row has one of its own",
         )
 
@@ -239,7 +270,7 @@ class Fit:
         """N(μ̂, Ŝ)."""
         from mvngrad.distribution import MultivariateNormal
 
-        return MultivariateNormal(self.mean, self.factor)
+        return MultivariateNormal(self.mean, self.root)
 
     def summary(self) -> str:
         """A table for the eye: estimates, log-likelihood, and how the fit ended."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from mvngrad.fitting.prepare import compose
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
+
+SAME = 1e-12  # of J, relative: summits of one height
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +93,14 @@ def mean_of(objective: Objective, beta: Array, mean: Mean) -> Array:
 def known(mean: Mean) -> Array | None:
     """μ where it is fixed."""
     return mean.value if isinstance(mean, FixedMean) else None
+
+
+def best_of(found: Sequence[Solution]) -> Solution:
+    """The lowest J, the most exact of those at one height; a stop by the user is not hidden."""
+    converged = [s for s in found if s.status is Status.CONVERGED] or found
+    lowest = min(s.nll + s.penalty for s in converged)
+    level = lowest + SAME * (1.0 + abs(lowest))
+    level_ones = (s for s in converged if s.nll + s.penalty <= level)
+    best = min(level_ones, key=lambda s: s.optimality)
+    stopped = found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}
+    return replace(best, status=found[-1].status) if stopped else best

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mvngrad.core.checks import as_generator
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.threads import calm_blas
@@ -17,7 +18,7 @@ from mvngrad.fitting.curvature import NOISE, Curvature, smallest_curvature
 from mvngrad.fitting.methods import BY_GRADIENT, driver
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
 from mvngrad.fitting.requirements import EPS, scatter_about
-from mvngrad.fitting.solution import Solution, known, reported
+from mvngrad.fitting.solution import Solution, best_of, known, reported
 from mvngrad.fitting.start import Start, scaled_to_unit_variance
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
@@ -48,15 +49,37 @@ def iterate(
     start: Start,
     run: Run,
     penalty: Penalty | None = None,
+    n_starts: int = 1,
+    rng: Any = None,
 ) -> Solution:
-    """Fit complete data from the start, in the data's own frame; the best point it saw."""
+    """Fit complete data from the start, in the data's own frame; the best of some, if it varies."""
     affine = structure.equivariance == "affine" and structure.rescales
     own = _in_own_frame(moments, mean, penalty) if affine else in_diagonal_frame(moments, structure)
     data = penalised(Complete(own), penalty)
     objective = Objective(data, structure.working(), mean.in_frame(own.frame))
-    tol = max(run.tol, 30.0 * own.d * EPS)
+    generator, found = as_generator(rng), []
+    for k in range(n_starts):
+        first = k == 0
+        params = _initial(objective, own, start) if first else _scattered(objective, own, generator)
+        if params is None:
+            break
+        try:
+            found.append(_from(objective, params, structure, mean, run))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], status=Status.INTERRUPTED)
+        if found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}:
+            break
+    return replace(best_of(found), n_starts=len(found))
+
+
+def _from(
+    objective: Objective, params: Array, structure: Structure, mean: Mean, run: Run
+) -> Solution:
+    tol = max(run.tol, 30.0 * len(objective.data.center) * EPS)
     monitor = Monitor(objective, tol=tol, max_iter=run.max_iter, callback=run.callback)
-    status, curvature = to_summit(monitor, run.method, _initial(objective, own, start))
+    status, curvature = to_summit(monitor, run.method, params)
     assert monitor.best is not None
     return reported(monitor, monitor.best, structure, mean, status, curvature)
 
@@ -73,15 +96,24 @@ def _in_own_frame(moments: Moments, mean: Mean, penalty: Penalty | None) -> Mome
 
 def _initial(objective: Objective, own: Moments, start: Start) -> Array:
     frame, structure = own.frame, objective.structure
-    c = own.center - objective.mean.mean(objective.mean.start(own.center))
-    scatter = (own.spread + own.weight * np.multiply.outer(c, c)) / own.weight
-    factor = start.factor_in(frame, np.diagonal(frame.color(frame.color(scatter).T)))
-    if structure.saturated:
-        factor = scaled_to_unit_variance(factor, scatter)
+    _, scatter = objective.covariance_of(own)
     at = own.center if start.mean is None else frame.whiten(start.mean - frame.origin)
-    estimated = start.factor is None and not structure.start_is_optimum  # that would be the answer
-    theta = structure.start(scatter) if estimated else structure.start_at(factor)
+    theta = start.params_in(frame, structure)
+    if theta is None and start.factor is None:
+        theta = structure.guess(scatter)
+    if theta is None:
+        factor = start.factor_in(frame, np.diagonal(frame.color(frame.color(scatter).T)))
+        if structure.saturated:
+            factor = scaled_to_unit_variance(factor, scatter)
+        theta = structure.start_at(factor)
     return np.concatenate([objective.mean.start(at), theta])
+
+
+def _scattered(objective: Objective, own: Moments, rng: np.random.Generator) -> Array | None:
+    """A start at random, where the structure has several maxima to look for."""
+    beta, scatter = objective.covariance_of(own)
+    theta = objective.structure.scattered(scatter, rng)
+    return None if theta is None else np.concatenate([beta, theta])
 
 
 def to_summit(monitor: Monitor, method: str, params: Array) -> tuple[Status, float]:

@@ -11,6 +11,7 @@ from mvngrad.core.checks import as_factor, as_vector
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.roots import full_rank_root
+from mvngrad.models.structure import Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +20,17 @@ class Start:
 
     mean: Array | None = None
     factor: Array | None = None
+    structure: Structure | None = None  # of the fit that is begun from,
+    params: Array | None = None  # and its θ
 
     @classmethod
     def of(cls, start: Any, d: int) -> Start:
         """From Λ (d, k), a pair (μ, Λ), or anything with ``mean`` and ``factor``, such as a Fit."""
         if start is None:
             return cls()
+        if getattr(start, "noise", None) is not None:
+            mean, root = as_vector(start.mean, "start mean", d), _full_rank(start.root, d)
+            return cls(mean, root, start.structure, start.params)
         if hasattr(start, "factor") and hasattr(start, "mean"):
             start = (start.mean, start.factor)
         if isinstance(start, tuple):
@@ -36,6 +42,15 @@ class Start:
         """Λ₀, or the diagonal of standard deviations, in the frame."""
         factor = np.diag(np.sqrt(variances)) if self.factor is None else self.factor
         return frame.whiten(factor)
+
+    def params_in(self, frame: AffineFrame, structure: Structure) -> Array | None:
+        """θ of the fit that is begun from, in the frame, if it is of the same structure."""
+        if self.structure is None or type(self.structure) is not type(structure):
+            return None
+        same = str(self.structure.describe()) == str(structure.describe())
+        if not same or self.params is None or len(self.params) != structure.size:
+            return None
+        return structure.rescale(self.params, 1.0 / frame.root) if structure.rescales else None
 
 
 def _full_rank(value: Any, d: int) -> Array:

@@ -14,7 +14,7 @@ from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, curvature, evaluate
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array, outer, solve_lower
 from mvngrad.core.patterns import Patterns
 
@@ -116,6 +116,7 @@ class Observed:
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J of the observed entries; gradients from expected moments."""
+        S = triangular(S, self.patterns.d)
         at = self._seen(mu), self._root(S)
         e = self.design.evaluate(*at) if self.design else evaluate_observed(self.patterns, *at)
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)

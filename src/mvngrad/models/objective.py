@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
-from mvngrad.core.ops import Array, outer
+from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.structure import Structure
 
@@ -76,6 +76,17 @@ class Point:
     gradient: Array
     evaluation: Evaluation
     covariance: Covariance
+    free: Mask | None = None  # entries not held at the edge of the family; None: all
+
+    def off_edge(self, v: Array) -> Array:
+        """v without the entries held at the edge."""
+        return v if self.free is None else np.where(self.free, v, 0.0)
+
+    @property
+    def above_edge(self) -> float:
+        """½⟨θ, ∇⟩ of the entries held: how far J/n, even in them, is above its value at 0."""
+        held = self.params - self.off_edge(self.params)
+        return 0.5 * float(held @ self.gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +113,11 @@ class Objective:
         e = self.data.evaluation(self.mean.mean(beta), S)
         n = self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
-        return Point(params, e.nll / n, gradient, e, S)
+        held = self.structure.at_edge(theta, e.score)
+        free = None
+        if held is not None and held.any():
+            free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
+        return Point(params, e.nll / n, gradient, e, e.covariance, free)
 
     def total(self, value: float) -> float:
         """J in the units of the data from J/n in the frame."""
@@ -114,13 +129,14 @@ class Objective:
         return self.data.value_of_terms(mu, point.covariance)
 
     def fisher_product(self, point: Point, v: Array) -> Array:
-        """The Fisher information per unit weight times v, at complete data."""
+        """The Fisher information per unit weight times v, at complete data, off the edge."""
+        v = point.off_edge(v)
         n, S = self.data.weight, point.covariance
         _, theta = self.split(point.params)
         v_beta, v_theta = self.split(v)
         of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
         of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
-        return np.concatenate([of_mean, of_cov])
+        return point.off_edge(np.concatenate([of_mean, of_cov]))
 
     def hessian_product(self, point: Point, v: Array) -> Array:
         """The second derivative of J/n times v: that of J in (μ, S), and the structure's own."""
@@ -146,18 +162,28 @@ class Objective:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""
         beta, _ = self.split(point.params)
         moments = self.data.expected(point.evaluation, self.mean.mean(beta))
-        return self.best_for(moments, point.covariance)
+        return self.best_for(moments, point)
 
-    def best_for(self, moments: Moments, S: Covariance | None = None) -> Array:
+    def best_for(self, moments: Moments, near: Point | None = None) -> Array:
         """(β, θ) of the best mean and covariance for complete data, in closed form.
 
-        Where the best mean depends on S, it is that for S: J falls all the same.
+        Where the best mean depends on S, it is that for S at a point nearby: J falls all the same.
         """
-        beta = self.mean.start(moments.center, S)
+        if near is None:
+            beta, S = self.covariance_of(moments)
+            return np.concatenate([beta, self.structure.start(S)])
+        beta, S = self.covariance_of(moments, near.covariance)
+        return np.concatenate([beta, self.structure.best(S, self.split(near.params)[1])])
+
+    def covariance_of(
+        self, moments: Moments, near: Covariance | None = None
+    ) -> tuple[Array, Array]:
+        """β of the best mean, and A/n about it; with a prior (A + κT)/(n + κ)."""
+        beta = self.mean.start(moments.center, near)
         c = moments.center - self.mean.mean(beta)
         kappa, prior = self.data.prior_scatter
         scatter = moments.spread + moments.weight * outer(c, c) + prior
-        return np.concatenate([beta, self.structure.start(scatter / (moments.weight + kappa))])
+        return beta, scatter / (moments.weight + kappa)
 
     def natural_direction(self, point: Point) -> Array:
         """−F⁺∇: the step that Fisher scoring would take."""
@@ -165,12 +191,16 @@ class Objective:
 
     def _scoring(self, point: Point) -> tuple[Array, float]:
         """−F⁺∇, and what of ∇ is not in the range of F; by a few products if they tell enough."""
+        g = point.off_edge(point.gradient)
+        closed = self._solved(point, -g)
+        if closed is not None:
+            return closed, 0.0
         if self.is_singular and self.structure.regular:
             product = partial(self.fisher_product, point)
-            direction, unsolved = solve_consistent(product, -point.gradient, HALF_DIGITS)
+            direction, unsolved = solve_consistent(product, -g, HALF_DIGITS)
             if unsolved <= HALF_DIGITS:
                 return direction, unsolved
-        return self.information_solver(point)(-point.gradient)
+        return self.information_solver(point)(-g)
 
     @property
     def is_singular(self) -> bool:
@@ -178,16 +208,31 @@ class Objective:
         return self.structure.size > self.structure.n_params or not self.structure.regular
 
     def information_solver(self, point: Point) -> Callable[[Array], tuple[Array, float]]:
-        """b ↦ F⁺b and what of b, relative to it, is not in the range of F.
+        """b ↦ F⁺b off the edge, and what of b, relative to it, is not in the range of F.
 
         Where F is singular, as by the two scales of a Kronecker product, rounding leaves a little
         of b outside its range, on which CG would go astray: F is then formed, if it is small.
         """
         product, size = partial(self.fisher_product, point), len(point.params)
+        if self._solved(point, np.zeros(size)) is not None:
+            return lambda b: (cast(Array, self._solved(point, point.off_edge(b))), 0.0)
         if not self.is_singular or self.structure.saturated or size > FORMED:
             return partial(solve_consistent, product)
         rank = size - self.structure.size + self.structure.n_params
         return pseudo_inverse(np.array([product(v) for v in np.eye(size)]), rank)
+
+    def _solved(self, point: Point, b: Array) -> Array | None:
+        """F⁺b in closed form, where the structure has one."""
+        if not (self.mean_is_free or self.n_beta == 0):
+            return None
+        of_beta, of_theta = self.split(b)
+        free = np.ones(len(b), dtype=bool) if point.free is None else point.free
+        S, (_, theta) = point.covariance, self.split(point.params)
+        found = self.structure.solve_information(theta, S, of_theta, free[len(of_beta) :])
+        if found is None:
+            return None
+        of_mean = self.structure.cov(theta) @ of_beta.reshape(len(self.data.center), -1)
+        return np.concatenate([of_mean.ravel(), found])
 
     def optimality(self, point: Point) -> float:
         """½∇ᵀF⁺∇, half the squared Newton decrement per unit weight: J/n above its minimum.
@@ -195,14 +240,16 @@ class Objective:
         F is the information of complete data. It has no block between μ and S. For a free mean
         its part is ½‖r‖², for a covariance with every direction free ¼‖I − K‖², r and K the
         whitened residual and scatter: no units enter, and no gauge direction. Where F is singular,
-        as where a variance is estimated 0, what is outside its range counts by its square.
+        as where a variance is estimated 0, what is outside its range counts by its square; what is
+        held at the edge of the family, by the height from there.
         """
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self._scoring(point)
-        decrement = float(-0.5 * point.gradient @ direction)
+        g = point.off_edge(point.gradient)
+        decrement = float(-0.5 * g @ direction) + point.above_edge
         if self.is_singular:  # where F is blind S stands still, and J falls by second order only
-            return decrement + 0.5 * (unsolved * float(np.linalg.norm(point.gradient))) ** 2
+            return decrement + 0.5 * (unsolved * float(np.linalg.norm(g))) ** 2
         return decrement if unsolved <= HALF_DIGITS else np.inf
 
     def saturated_optimality(self, point: Point) -> float:

@@ -12,16 +12,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import Covariance, DenseCovariance
-from mvngrad.core.ops import Array, cholesky, lower_root
+from mvngrad.core.ops import Array, Mask, cholesky, lower_root
 
 PULL_STEP = 1e-5
+
+
+class Loaded(NamedTuple):
+    """A factor model as it is reported: S = ΛΦΛᵀ + diag ψ, and θ of just that."""
+
+    params: Array
+    factor: Array
+    factor_covariance: Array
+    noise: Array
 
 
 class Structure(ABC):
@@ -41,6 +50,10 @@ class Structure(ABC):
         Whether ``start(S)`` maximises the likelihood of complete data with covariance S.
     saturated : bool
         Whether S(θ) covers all covariances, so that push reaches every symmetric matrix.
+    by_profile : bool
+        Whether that takes iterations on part of θ, the rest at its best for each.
+    preferred : str
+        The method that "auto" means for complete data without a closed form.
     linear_precision : bool
         Whether S⁻¹ ranges over a linear space: J is then convex in S⁻¹, complete data have one
         stationary point, and the curvature there is the information.
@@ -54,6 +67,8 @@ class Structure(ABC):
     saturated: ClassVar[bool] = False
     linear_precision: ClassVar[bool] = False
     regular: ClassVar[bool] = True
+    by_profile: ClassVar[bool] = False
+    preferred: ClassVar[str] = "l-bfgs"
     d: int | None = None
     __array_ufunc__: ClassVar[None] = None  # np.float64(2) * structure comes to __rmul__
 
@@ -80,6 +95,16 @@ class Structure(ABC):
     def n_params(self) -> int:
         """Generic rank of dS/dθ: parameters that the data can tell apart."""
         return self.size
+
+    @property
+    def excess(self) -> int:
+        """Parameters beyond those that S could tell even if it were known, gauge aside."""
+        return 0
+
+    @property
+    def least_rows(self) -> int:
+        """Rank of the scatter below which the likelihood has no maximum; 0: none is known."""
+        return 0
 
     def factor(self, theta: Array) -> Array:
         """Λ (d, k), k ≥ d, with S = ΛΛᵀ. Default: Cholesky of ``cov``, which squares cond(Λ)."""
@@ -114,6 +139,39 @@ class Structure(ABC):
     @abstractmethod
     def start(self, S: Array) -> Array:
         """A θ near S; the best one for complete data if ``start_is_optimum``."""
+
+    def best(self, S: Array, theta: Array) -> Array:  # noqa: ARG002 - for those that iterate
+        """As ``start``, where it helps to begin at a θ nearby."""
+        return self.start(S)
+
+    def guess(self, S: Array) -> Array | None:  # noqa: ARG002
+        """A θ from which iterations reach the best one for S; None: standard deviations do."""
+        return None
+
+    def scattered(self, S: Array, rng: np.random.Generator) -> Array | None:  # noqa: ARG002
+        """A θ at random of the size of S, where there may be several maxima; else None."""
+        return None
+
+    def loaded(self, theta: Array) -> Loaded | None:  # noqa: ARG002
+        """θ as loadings and noise in the form they are reported in, if it is such."""
+        return None
+
+    def at_edge(self, theta: Array, score: Score) -> Mask | None:  # noqa: ARG002
+        """Entries of θ next to 0, the edge of the family, to which J falls: (p,) of bool, or None.
+
+        J must be even in them. Optimality and curvature leave those directions out.
+        """
+        return None
+
+    def solve_information(
+        self,
+        theta: Array,  # noqa: ARG002
+        S: Covariance,  # noqa: ARG002
+        g: Array,  # noqa: ARG002
+        free: Mask,  # noqa: ARG002
+    ) -> Array | None:
+        """F⁺g for F v = pull(½ S⁻¹ push(v) S⁻¹) on the free entries; None: by iteration."""
+        return None
 
     def start_at(self, factor: Array) -> Array:
         """A θ near ΛΛᵀ."""

@@ -1,0 +1,304 @@
+"""Factor analysis with Λ at its best for each ψ: J as a function of ψ alone.
+
+With M = A/n and Ψ^-½MΨ^-½ = ΩEΩᵀ, E decreasing, the best Λ (d, k) for ψ is
+
+    Λ̂(ψ) = Ψ^½Ω_k(E_k − I)₊^½                          (Jöreskog 1967, eq. 18)
+
+and ∂J/∂ψ = diag G at (Λ̂(ψ), ψ), the formula's own score: the envelope theorem. In x = log ψ, with
+the sums over r ≤ k < m, e the eigenvalues and A = Ω_> E_> Ω_>ᵀ, B = Ω_>Ω_>ᵀ, the curvature is
+
+    ∂²J/∂x_i∂x_j = ½n [ A_ijB_ij + Σ (1 − e_m)(e_r + e_m)/(e_r − e_m) ω_imω_jmω_irω_jr ]
+
+(Clarke 1970), and its expectation ½n B∘B. Where ψ_j is 0, x_j itself is a factor: the rows Z with
+ψ = 0 have Λ_ZΛ_Zᵀ = M_ZZ, and the others, given x_Z, are a factor model with k − |Z| columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve, eigh
+
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.likelihood import Score, evaluate
+from mvngrad.core.low_rank import LowRankCovariance
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, cholesky
+from mvngrad.errors import NotPositiveDefiniteError
+
+EXACT = 300  # columns up to which steps use the curvature itself, not its expectation
+LONGEST = 3.0  # step of a log ψ
+LOW = 0.03  # ψ_j/M_jj below which ψ_j = 0 is tried, if J falls towards it
+FLOOR = 1e-12  # of M_jj: no ψ_j goes below it but to 0
+RELEASED = 0.05  # ψ_j/M_jj with which a row leaves the edge
+SUFFICIENT, HALVINGS = 1e-4, 40
+ROUNDING, MOST_ROUNDING = 1e-15, 1e-9
+ENOUGH = 100
+DEPENDENT = 1e-9  # 1 − R² of a column given others without noise
+CLOSE = 1e-8  # eigenvalues nearer than this count as this far apart
+UNSEEN = 1e-9  # of the largest eigenvalue of an information: counts as none
+
+Evaluate = Callable[[Array, Array], tuple[float, Score]]
+
+
+class State(NamedTuple):
+    """ψ, Λ̂(ψ), J/n there, and ∂J/∂ψ/n."""
+
+    psi: Array
+    Lambda: Array
+    value: float
+    slope: Array
+    spectrum: Spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenvalues (decreasing) and vectors of Ψ^-½MΨ^-½, of the rows R with ψ > 0, given Z."""
+
+    values: Array
+    vectors: Array
+    rows: npt.NDArray[np.intp]
+    active: int  # factors beside those of Z: eigenvalues above 1, k − |Z| at most
+
+    @property
+    def B(self) -> Array:  # noqa: N802
+        """Ω_>Ω_>ᵀ."""
+        V = self.vectors[:, : self.active]
+        return np.eye(len(V)) - V @ V.T
+
+    def curvature(self) -> Array:
+        """∂²J/∂x∂x/n."""
+        k, V = self.active, self.vectors
+        rest = V[:, k:]
+        H = self._along.copy()
+        for r in range(k):
+            share = self._share(slice(r, r + 1))[:, 0]
+            H += ((rest * share) @ rest.T) * np.multiply.outer(V[:, r], V[:, r])
+        return 0.5 * H
+
+    def curvature_product(self, v: Array) -> Array:
+        """The same times v, in O(d²k)."""
+        rest, first = self.vectors[:, self.active :], self.vectors[:, : self.active]
+        share = self._share(slice(0, self.active))
+        across = first * (rest @ (share * (rest.T @ (first * v[:, None]))))
+        return np.asarray(0.5 * (self._along @ v + across.sum(axis=1)))
+
+    def _share(self, r: slice) -> Array:
+        """(1 − e_m)(e_r + e_m)/(e_r − e_m), (m, r); where two are equal J has a kink."""
+        first, rest = self.values[r], self.values[self.active :, None]
+        return (1.0 - rest) * (first + rest) / np.maximum(first - rest, CLOSE * first)
+
+    @cached_property
+    def _along(self) -> Array:
+        """A∘B."""
+        rest = self.vectors[:, self.active :]
+        return ((rest * self.values[self.active :]) @ rest.T) * self.B
+
+
+def spectrum_of(M: Array, psi: Array, k: int) -> tuple[Array, Spectrum]:
+    """Λ̂(ψ) (d, k) and what it was made of."""
+    zero = psi == 0.0
+    first, rows = np.flatnonzero(zero), np.flatnonzero(~zero)
+    z, left = len(first), M if not zero.any() else M[np.ix_(rows, rows)]
+    Lambda = np.zeros((len(M), k))
+    if z:
+        L = _independent_root(M[np.ix_(first, first)])
+        across = np.linalg.solve(L, M[np.ix_(first, rows)]).T
+        left = left - across @ across.T
+        Lambda[first, :z], Lambda[rows, :z] = L, across
+    s = np.sqrt(psi[rows])
+    values, vectors = np.linalg.eigh(left / np.multiply.outer(s, s))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    active = int(np.count_nonzero(values[: k - z] > 1.0))
+    scales = np.sqrt(values[:active] - 1.0)
+    Lambda[rows, z : z + active] = s[:, None] * vectors[:, :active] * scales
+    return Lambda, Spectrum(values, vectors, rows, active)
+
+
+def _independent_root(M: Array) -> Array:
+    """The Cholesky factor of M_ZZ, if no column is nearly a combination of others."""
+    L = cholesky(M)
+    if (np.diagonal(L) ** 2 <= DEPENDENT * np.diagonal(M)).any():
+        raise NotPositiveDefiniteError("columns without noise are linearly dependent.")
+    return L
+
+
+def smallest_curvature(at: Spectrum) -> tuple[float, Array]:
+    """min vᵀHv / vᵀFv over x, H the curvature of J and F = ½B∘B its expectation; and v (|R|,).
+
+    Directions that the information does not see are left out; 1 if it sees none.
+    """
+    values, vectors = np.linalg.eigh(0.5 * at.B**2)
+    seen = values > UNSEEN * values.max(initial=0.0)
+    if not seen.any():  # k factors fit any covariance
+        return 1.0, np.zeros(len(values))
+    T = vectors[:, seen] / np.sqrt(values[seen])
+    found, directions = eigh(T.T @ at.curvature() @ T, subset_by_index=[0, 0])
+    return float(found[0]), np.asarray(T @ directions[:, 0])
+
+
+def best_loadings(M: Array, psi: Array, k: int) -> Array:
+    """Λ̂(ψ)."""
+    return spectrum_of(M, psi, k)[0]
+
+
+def first_noise(M: Array, k: int) -> Array:
+    """ψ_j = (1 − k/2d)/(M⁻¹)_jj, what a column does not share, reduced (Jöreskog 1967, eq. 26).
+
+    Of a singular M the shares come from M with a tenth of its diagonal added.
+    """
+    scales = np.sqrt(np.diagonal(M))
+    R = M / np.multiply.outer(scales, scales)
+    values, vectors = np.linalg.eigh(R)
+    values = np.maximum(values, 0.0) + (0.1 if values[0] < 1e-6 else 0.0)
+    shares = 1.0 / (vectors**2 @ (1.0 / values))
+    share = (1.0 - 0.5 * min(k, len(M) - 1) / len(M)) if k else 1.0
+    return np.asarray(scales**2 * (np.clip(share * shares, 1e-3, 1.0) if k else 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """J/n of M as a function of ψ; ``evaluate(Λ, ψ)`` gives J/n and ∂J/∂S/n at a point."""
+
+    M: Array
+    k: int
+    evaluate: Evaluate
+
+    def at(self, psi: Array) -> State:
+        """The point above ψ."""
+        Lambda, spectrum = spectrum_of(self.M, psi, self.k)
+        value, score = self.evaluate(Lambda, psi)
+        return State(psi, Lambda, value, score.diagonal(), spectrum)
+
+    def next(self, at: State) -> State | None:
+        """A lower point; None if there is none that rounding lets be told."""
+        return self.released(at) or self._stepped(at)
+
+    def released(self, at: State) -> State | None:
+        """A lower point inside, where J falls away from the edge."""
+        out = (at.psi == 0.0) & (at.slope < 0.0)
+        share = RELEASED
+        while out.any() and share > FLOOR:
+            after = self.at(np.where(out, share * np.diagonal(self.M), at.psi))
+            if after.value < at.value:
+                return after
+            share *= 0.1
+        return None
+
+    def _stepped(self, at: State) -> State | None:
+        step, gain = self._step(at)
+        there = self._moved(at, step, 1.0)
+        on_edge = self._on_edge(at, there)
+        if on_edge is not None:
+            return on_edge
+        length, rounding = 1.0, self._rounding(at)
+        for _ in range(HALVINGS):
+            after = self.at(there)
+            if after.value <= at.value - SUFFICIENT * length * gain + rounding:
+                seen = after.value < at.value - rounding
+                return after if seen or self._steepness(after) < 0.8 * self._steepness(at) else None
+            length *= 0.5
+            there = self._moved(at, step, length)
+        return None
+
+    @staticmethod
+    def _rounding(at: State) -> float:
+        """By how much J/n may seem to rise: ε times the largest terms that cancel."""
+        largest = float(at.spectrum.values.max(initial=1.0))
+        return min(ROUNDING * (1.0 + abs(at.value) + largest), MOST_ROUNDING)
+
+    def _steepness(self, at: State) -> float:
+        return float(np.abs(self._slopes(at)).max(initial=0.0))
+
+    def _slopes(self, at: State) -> Array:
+        """∂J/∂x/n of the rows with noise."""
+        rows = at.spectrum.rows
+        return at.psi[rows] * at.slope[rows]
+
+    def _step(self, at: State) -> tuple[Array, float]:
+        """−H⁻¹∇ in x, and by how much J falls along it to first order."""
+        g = self._slopes(at)
+        H = at.spectrum.curvature() if len(self.M) <= EXACT else 0.5 * at.spectrum.B**2
+        step = -_solved(H, g)
+        step *= LONGEST / max(LONGEST, float(np.abs(step).max(initial=0.0)))
+        return step, -float(g @ step)
+
+    def _moved(self, at: State, step: Array, length: float) -> Array:
+        psi, rows = at.psi.copy(), at.spectrum.rows
+        moved = psi[rows] * np.exp(length * step)
+        psi[rows] = np.maximum(moved, FLOOR * np.diagonal(self.M)[rows])
+        return psi
+
+    def _on_edge(self, at: State, there: Array) -> State | None:
+        """The point with ψ_j = 0 where a step goes there, if it is lower and J rises from it."""
+        low = (there > 0.0) & (there < LOW * np.diagonal(self.M)) & (there < 0.7 * at.psi)
+        low &= at.slope > 0.0
+        room = self.k - int(np.count_nonzero(at.psi == 0.0))
+        if not (low.any() and room > 0):
+            return None
+        chosen = np.flatnonzero(low)[np.argsort((there / np.diagonal(self.M))[low])[:room]]
+        psi = there.copy()
+        psi[chosen] = 0.0
+        try:
+            after = self.at(psi)
+        except np.linalg.LinAlgError:
+            return None
+        edge = after.psi == 0.0
+        return after if after.value < at.value and (after.slope[edge] >= 0.0).all() else None
+
+
+def _solved(H: Array, g: Array) -> Array:
+    """|H|⁻¹g, H's small eigenvalues lifted: a direction in which J falls."""
+    try:
+        factor = cho_factor(H)
+        if np.diagonal(factor[0]).min(initial=1.0) > 1e-4 * np.diagonal(factor[0]).max(initial=1.0):
+            return np.asarray(cho_solve(factor, g))
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(H)
+    if not values.any():
+        return np.zeros_like(g)
+    sizes = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
+    return np.asarray(vectors @ ((vectors.T @ g) / sizes))
+
+
+def evaluator(M: Array) -> Evaluate:
+    """J/n and ∂J/∂S/n of complete data with covariance M, by the formula."""
+    d = len(M)
+    data = Moments(1.0, 1, np.zeros(d), M, AffineFrame.identity(d))
+
+    def at(Lambda: Array, psi: Array) -> tuple[float, Score]:
+        e = evaluate(data, data.center, LowRankCovariance.of(Lambda, psi))
+        return e.nll, e.score
+
+    return at
+
+
+def solution(M: Array, k: int, psi: Array | None = None) -> tuple[Array, Array]:
+    """(Λ, ψ) at a local maximum of the likelihood for complete data with covariance M.
+
+    ``psi`` is where to begin. Iterations end where rounding hides anything better.
+    """
+    if k == 0:
+        return np.zeros((len(M), 0)), np.diagonal(M).copy()
+    scales = np.sqrt(np.diagonal(M))
+    R = M / np.multiply.outer(scales, scales)
+    profile = Profile(R, k, evaluator(R))
+    at = profile.at(first_noise(R, k) if psi is None else _usable(psi / scales**2, k))
+    for _ in range(ENOUGH):
+        after = profile.next(at)
+        if after is None:
+            break
+        at = after
+    return scales[:, None] * at.Lambda, scales**2 * at.psi
+
+
+def _usable(psi: Array, k: int) -> Array:
+    """ψ with its zeros, if they are not too many, and nothing else below the floor."""
+    zero = (psi == 0.0) if np.count_nonzero(psi == 0.0) <= k else np.zeros(len(psi), dtype=bool)
+    return np.where(zero, 0.0, np.maximum(psi, FLOOR))
