@@ -13,7 +13,6 @@ from mvngrad.core.curvature import (
     curvature_at,
     curvature_product,
     marginal_change,
-    plain_change,
     whole,
 )
 from mvngrad.core.expected import evaluate_observed, expected_sums, plain_sums
@@ -158,12 +157,16 @@ def test_every_way_to_the_curvature_is_the_marginal(seed, monkeypatch):
     mu, L = in_frame(data, mu, L)
     monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", 0.0)
     compiled, made = curvature_at(data, mu, L), whole(data, mu, L)
+    monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", np.inf)
+    monkeypatch.setattr("mvngrad.core.curvature.WHOLE", 0)
+    monkeypatch.setattr(expected, "BLOCK", [2**17, 2 * d * d][seed % 2])
+    blocks = curvature_at(data, mu, L)
     for _ in range(3):
         delta, E = rng.standard_normal(d), rng.standard_normal((d, d))
         E = E + E.T
         true = marginal_change(data, mu, L, delta, E).of_gradients
         size = np.abs(np.concatenate([true[0], true[1].ravel()])).max() + data.weight
-        for way in (compiled, made, lambda *v: plain_change(data, mu, L, *v).of_gradients):
+        for way in (compiled, made, blocks):
             for a, b in zip(way(delta, E), true, strict=True):
                 close(a, b, atol=1e-11 * size)
 

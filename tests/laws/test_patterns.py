@@ -73,6 +73,20 @@ def test_threads_and_chunks_of_a_plan_give_the_same_bits(rng, monkeypatch):
     assert_same(one, Patterns.of(X, merged=False), rng)
 
 
+@pytest.mark.parametrize("collinear", [False, True])
+def test_rows_read_in_blocks_of_any_size_are_kept_alike(rng, monkeypatch, collinear):
+    """Those as they are and those that are replaced, by Cholesky or by QR, alone or together."""
+    X, w = holed(rng, 900, 4, 0.3), rng.exponential(size=900)
+    X[:, 3] = X[:, 0] + 1e-6 * X[:, 3] if collinear else X[:, 3]
+    whole = Patterns.of(X, w)
+    assert len(whole.kept.z) < 400 < whole.n_obs
+    for size in (1, 100, 2000):
+        monkeypatch.setattr("mvngrad.core.grouping.BLOCK", size)
+        for a, b in zip(Patterns.of(X, w).kept, whole.kept, strict=True):
+            assert a.tobytes() == b.tobytes()
+    assert_same(whole, Patterns.of(X, w, merged=False), rng)
+
+
 def test_units_by_powers_of_two_and_shifts_change_no_bit(rng):
     X = np.round(holed(rng, 200, 3, 0.3) * 2**20) / 2**20
     units, shift = 2.0 ** np.array([20.0, -20.0, 3.0]), 2.0**26

@@ -12,6 +12,7 @@ flat, and where J has a saddle it is negative. (Magnus & Neudecker 2019, §15.6,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import reduce
 from operator import add
@@ -70,7 +71,16 @@ def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
         return _compiled(kernel, data, mu, L)
     if data.d <= WHOLE:
         return whole(data, mu, L)
-    return lambda delta, E: plain_change(data, mu, L, delta, E).of_gradients
+    return _by_blocks(data, mu, L)
+
+
+def _by_blocks(data: Patterns, mu: Array, L: Array) -> Product:
+    """From blocks of patterns: one is kept, several are made anew for each product."""
+    blocks = list(itertools.islice(blocks_of(data, L), 2))
+    if len(blocks) > 1:
+        return lambda delta, E: plain_change(data, mu, L, delta, E).of_gradients
+    seen = Seen.of(blocks[0], mu, L)
+    return lambda delta, E: _plain(seen, delta, E).of_gradients
 
 
 def _compiled(kernel: Any, data: Patterns, mu: Array, L: Array) -> Product:

@@ -32,8 +32,9 @@ from mvngrad.core.sorting import Mask
 from mvngrad.core.threads import default_threads, map_reduce
 
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)
-# Multiply-adds of an evaluation from which the compiled loops pay: NumPy takes 3 ms, a fit of some
-# twenty 0.1 s and more. Loading them takes half a second once in a process.
+# Multiply-adds of an evaluation from which the compiled loops pay: NumPy takes 1 ms or more, a fit
+# of some twenty and its certificate four times that of the loops. Loading these takes half a second
+# once in a process.
 KERNEL_WORK = 5e5
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB

@@ -5,6 +5,7 @@ Rows of a pattern that has many are replaced on the way, so that nothing is held
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from mvngrad.core.kept import Kept, same_moments
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Index, Mask, in_order, keys_of
 
-MANY = 64  # rows of a pattern that are worth replacing
+MANY = 24  # rows of a pattern that are worth replacing, by half of them at most
 BLOCK = 2**16  # numbers that are centred and scaled while they are in cache
 
 Rows = npt.NDArray[Any]
@@ -59,7 +60,7 @@ def starts_of(sizes: npt.NDArray[Any]) -> Index:
 def kept_sizes(sizes: Index, observed: Mask) -> Index:
     """Rows of each pattern that are kept: 1 + |o| where it has many more, else all."""
     least = 1 + observed.sum(axis=1)
-    return np.where(sizes >= np.maximum(4 * least, MANY), least, sizes)
+    return np.where(sizes >= np.maximum(2 * least, MANY), least, sizes)
 
 
 def _gathered(
@@ -67,20 +68,36 @@ def _gathered(
     sizes: Index,
 ) -> Kept:  # fmt: skip
     """Rows as they are, and in the place of many those that say the same."""
-    (order, begins), starts = rows, starts_of(sizes)
-    kept = Kept(np.empty((starts[-1], X.shape[1])), np.ones(starts[-1]), np.ones(starts[-1]))
+    (order, begins), total = rows, int(sizes.sum())
+    kept = Kept(np.empty((total, X.shape[1])), np.ones(total), np.ones(total))
     fewer = sizes < np.diff(begins)
-    for k in np.flatnonzero(fewer):
-        of_pattern = _read(X, w, frame, order[begins[k] : begins[k + 1]])
-        put(kept, starts[k], same_moments(of_pattern, observed[k]))
-    source = order[np.repeat(~fewer, np.diff(begins))]
-    places = np.flatnonzero(np.repeat(~fewer, sizes))
+    source, places = _split(order, np.diff(begins), sizes, ~fewer)
     block = max(BLOCK // X.shape[1], 1)
     for begin in range(0, len(source), block):
         part = slice(begin, begin + block)
-        for to, read in zip(kept, _read(X, w, frame, source[part]), strict=True):
-            to[places[part]] = read
+        _put(kept, places[part], _read(X, w, frame, source[part]))
+    source, places = _split(order, np.diff(begins), sizes, fewer)
+    starts, ends = starts_of(np.diff(begins)[fewer]), starts_of(sizes[fewer])
+    for p, q in _some(starts, block):
+        read = _read(X, w, frame, source[starts[p] : starts[q]])
+        same = same_moments(read, starts[p : q + 1] - starts[p], observed[fewer][p:q])
+        _put(kept, places[ends[p] : ends[q]], same)
     return kept
+
+
+def _split(order: Index, counts: Index, sizes: Index, chosen: Mask) -> tuple[Index, Index]:
+    """Rows of the patterns chosen, and places of what is kept of them."""
+    return order[np.repeat(chosen, counts)], np.flatnonzero(np.repeat(chosen, sizes))
+
+
+def _some(starts: Index, rows: int) -> Iterator[tuple[int, int]]:
+    """Patterns from … to …, with as many rows as that, or one alone."""
+    begin, last = 0, len(starts) - 1
+    while begin < last:
+        end = int(np.searchsorted(starts, starts[begin] + rows, side="right")) - 1
+        end = min(max(end, begin + 1), last)
+        yield begin, end
+        begin = end
 
 
 def _read(X: Rows, w: Array | None, frame: AffineFrame, rows: Index) -> Kept:
@@ -92,10 +109,9 @@ def _read(X: Rows, w: Array | None, frame: AffineFrame, rows: Index) -> Kept:
     return Kept(z, np.ones(len(rows)) if w is None else w[rows], np.ones(len(rows)))
 
 
-def put(kept: Kept, begin: int, rows: Kept) -> None:
-    """Rows into their place."""
+def _put(kept: Kept, places: Index, rows: Kept) -> None:
     for to, part in zip(kept, rows, strict=True):
-        to[begin : begin + len(part)] = part
+        to[places] = part
 
 
 def merged(groups: Groups) -> Groups:
@@ -108,6 +124,8 @@ def merged(groups: Groups) -> Groups:
     stay = np.ones(len(kept.z), bool)
     for k in fewer:
         begin, end = starts[k], starts[k + 1]
-        put(kept, begin, same_moments(Kept(*(part[begin:end] for part in kept)), observed[k]))
+        rows = Kept(*(part[begin:end] for part in kept))
+        same = same_moments(rows, np.array([0, end - begin]), observed[k : k + 1])
+        _put(kept, np.arange(begin, begin + sizes[k]), same)
         stay[begin + sizes[k] : end] = False
     return Groups(observed, counts, starts_of(sizes), Kept(*(part[stay] for part in kept)))

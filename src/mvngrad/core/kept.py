@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -38,28 +39,39 @@ def pattern_moments(kept: Kept, starts: npt.NDArray[np.int64]) -> PatternMoments
     return PatternMoments(n, c, np.add.reduceat(y[:, :, None] * y[:, None, :], starts[:-1]))
 
 
-def same_moments(rows: Kept, observed: Mask) -> Kept:
-    """The mean row and the rows of R: the same weight, mean and scatter. Overwrites z."""
+def same_moments(rows: Kept, starts: npt.NDArray[np.int64], observed: Mask) -> Kept:
+    """Of each pattern (p, d) the mean row and the rows of R: the same weight, mean and scatter.
+
+    The rows of pattern k are starts[k] : starts[k + 1]; z is overwritten.
+    """
     z, w, a = rows
-    share = a * w
-    n = share.sum()
-    c = share @ z / n
-    z -= np.multiply.outer(a, c)
+    share, bounds = a * w, list(itertools.pairwise(starts.tolist()))
+    n = np.add.reduceat(share, starts[:-1])
+    c = np.array([share[b:e] @ z[b:e] for b, e in bounds]) / n[:, None]
+    z -= np.repeat(c, np.diff(starts), axis=0) * a[:, None]
     z *= np.sqrt(w)[:, None]
-    R = _root(z, observed)
-    weights, anchored = np.ones(1 + len(R)), np.zeros(1 + len(R))
-    weights[0], anchored[0] = n, 1.0
-    return Kept(np.vstack([c, R]), weights, anchored)
+    R = _roots([z[b:e] for b, e in bounds], observed)
+    of_R = np.insert(observed, 0, False, axis=1)  # beside each pattern's mean row, which is first
+    kept = of_R.copy()
+    kept[:, 0] = True
+    anchored: Array = np.where(of_R[kept], 0.0, 1.0)
+    out, weights = np.empty((len(anchored), z.shape[1])), np.ones(len(anchored))
+    first = anchored > 0.0
+    out[first], out[~first], weights[first] = c, R, n
+    return Kept(out, weights, anchored)
 
 
-def _root(z: Array, observed: Mask) -> Array:
-    """R (|o|, d) with RᵀR = zᵀz, from the product where that keeps the digits, else by QR."""
-    C = z.T @ z
-    C.ravel()[:: len(C) + 1][~observed] = 1.0  # nothing else is in these rows and columns
-    squares = C.diagonal().copy()
-    L, pivots = partial_cholesky(C)
-    if (pivots > SAFE_PIVOT * squares).all():
-        return L.T[observed]
-    R = np.zeros((int(observed.sum()), len(C)))
-    R[:, observed] = np.linalg.qr(z[:, observed], mode="r")
-    return R
+def _roots(parts: list[Array], observed: Mask) -> Array:
+    """The rows of all R, RᵀR = zᵀz: from the products where these keep the digits, else by QR."""
+    C = np.array([z.T @ z for z in parts])
+    j = np.arange(C.shape[1])
+    C[:, j, j] += ~observed  # nothing else is in these rows and columns
+    squares = np.diagonal(C, axis1=1, axis2=2)
+    roots = np.zeros_like(C)
+    for k, (z, o) in enumerate(zip(parts, observed, strict=True)):
+        L, pivots = partial_cholesky(C[k].copy())
+        if (pivots > SAFE_PIVOT * squares[k]).all():
+            roots[k] = L.T
+        else:
+            roots[k][np.ix_(o, o)] = np.linalg.qr(z[:, o], mode="r")
+    return np.asarray(roots[observed])
