@@ -230,7 +230,7 @@ class Fit:
         return summary(self)
 
     def to_frame(self, what: Quantity = "mean") -> Any:
-        """``what`` as a pandas dataframe: mean, covariance, correlation, factor or trace."""
+        """``what`` as a pandas dataframe: mean, covariance, correlation, factor, noise, trace …"""
         from mvngrad.fitting.summary import to_frame
 
         return to_frame(self, what)
