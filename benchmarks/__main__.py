@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks fit|gradient|moments|evaluations|missing|factors|startup|all``."""
+"""Command line: ``python -m benchmarks SECTION``: fit, gradient, …, or all of them."""
 
 from __future__ import annotations
 
