@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks fit|gradient|moments|evaluations|missing|startup|all``."""
+"""Command line: ``python -m benchmarks SECTION``: fit, gradient, …, or all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import machine
 
-SECTIONS = ("fit", "gradient", "moments", "evaluations", "missing", "startup")
+SECTIONS = ("fit", "gradient", "moments", "evaluations", "missing", "factors", "startup")
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 def _section(name: str, rounds: int) -> list[str]:
     # Imported here: no library may be loaded before the threads are pinned.
-    from benchmarks import evaluations, fits, gradients, missing, startup
+    from benchmarks import evaluations, factors, fits, gradients, missing, startup
 
     runners = {
         "fit": fits.section,
@@ -40,6 +40,7 @@ def _section(name: str, rounds: int) -> list[str]:
         "moments": gradients.from_moments,
         "evaluations": evaluations.section,
         "missing": missing.section,
+        "factors": factors.section,
         "startup": startup.section,
     }
     return runners[name](rounds)

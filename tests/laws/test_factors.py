@@ -1,316 +1,218 @@
-"""What is read off a factor model: identities of loadings, communalities, rotations and scores."""
+"""Factor analysis: the profile, its edge, its certificate, and what it must agree with."""
 
 from __future__ import annotations
 
-import pickle
-from dataclasses import FrozenInstanceError
+from itertools import pairwise
 
-import mpmath
 import numpy as np
 import pytest
 
 import mvngrad as mg
-from mvngrad.inference.factors import Factors
-from mvngrad.inference.rotation import METHODS, rotate
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.moments import Moments
+from mvngrad.models import profile
+from mvngrad.models.data import Complete
+from mvngrad.models.means import FreeMean
+from mvngrad.models.objective import Objective, solve_consistent
 
-NAN = np.nan
-CASES = ["plain", "correlated", "units", "no noise in one"]
-
-
-def factors_of(case, rng, d=7, k=2):
-    Lambda, psi, Phi = rng.normal(size=(d, k)), rng.uniform(0.3, 2.0, d), None
-    if case == "correlated":
-        Phi = np.full((k, k), 0.4) + 0.6 * np.eye(k)
-    if case == "units":
-        units = 10.0 ** rng.uniform(-3, 3, d)
-        Lambda, psi = Lambda * units[:, None], psi * units**2
-    if case == "no noise in one":
-        psi[2] = 0.0
-    return Factors.of(Lambda, psi, Phi, rng.normal(size=d))
+D, K, N = 8, 2, 300
+P = np.where(np.arange(D)[:, None] % 2 == np.arange(2), np.nan, 0.0)
+close = np.testing.assert_allclose
 
 
-@pytest.fixture(name="factors", params=CASES)
-def every_case(request, rng):
-    return factors_of(request.param, rng)
+@pytest.fixture(name="X")
+def rows(rng):
+    Lambda = rng.standard_normal((D, K))
+    noise = rng.standard_normal((N, D)) * rng.uniform(0.5, 1.5, D)
+    return rng.standard_normal((N, K)) @ Lambda.T + noise + 3.0
 
 
-def rows_of(factors, n, rng, holes=0.0):
-    d, k = factors.factor.shape
-    f = rng.normal(size=(n, k)) @ np.linalg.cholesky(factors.correlation).T
-    e = rng.normal(size=(n, d)) * np.sqrt(factors.noise)
-    X = factors.mean + f @ factors.factor.T + e
-    X[rng.random(X.shape) < holes] = NAN
-    X.flags.writeable = False
+def heywood(rng):
+    """Column 0 is a factor itself, and more of the others than rows of noise would allow."""
+    X = rng.standard_normal((60, 6))
+    X[:, 0] = X[:, 1] + X[:, 2] + 0.1 * X[:, 0]
     return X
 
 
-# Variances
+@pytest.fixture(name="Y")
+def rows_by_pattern(rng):
+    """Columns 0, 2, 4, 6 of one factor, 1, 3, 5, 7 of another, correlated 0.4."""
+    z = rng.standard_normal((N, 2)) @ np.linalg.cholesky([[1.0, 0.4], [0.4, 1.0]]).T
+    loads = rng.uniform(0.7, 1.3, D)
+    return z[:, np.arange(D) % 2] * loads + rng.uniform(0.6, 1.0, D) * rng.standard_normal((N, D))
 
 
-def test_covariance_in_plain_words(factors):
-    L, Phi, psi = factors.factor, factors.correlation, factors.noise
-    S = L @ Phi @ L.T + np.diag(psi)
-    assert np.allclose(factors.covariance, S, rtol=1e-12)
-    assert np.allclose(factors.deviations, np.sqrt(np.diagonal(S)), rtol=1e-13)
+def covariance(X):
+    return np.cov(X.T, ddof=0)
 
 
-@pytest.mark.parametrize("standardized", [False, True])
-def test_communalities_and_uniquenesses_make_up_the_variances(factors, standardized):
-    seen = factors.standardize() if standardized else factors
-    variances = np.ones(7) if standardized else np.diagonal(factors.covariance)
-    assert np.allclose(seen.communalities + seen.uniquenesses, variances, rtol=1e-13)
-    assert np.allclose(seen.communality_shares, seen.communalities / variances, rtol=1e-13)
-    L = seen.loadings
-    assert np.allclose(seen.communalities, np.diagonal(L @ seen.correlation @ L.T), rtol=1e-12)
-    explained = seen.variance_explained
-    assert np.allclose(explained, np.diagonal(seen.correlation @ L.T @ L), rtol=1e-12)
-    assert explained.sum() == pytest.approx(seen.communalities.sum(), rel=1e-12)
-    assert np.allclose(seen.variance_shares, explained / variances.sum(), rtol=1e-12)
+def test_loadings_are_the_best_for_their_noise(X, rng):
+    """No Λ gives a lower J than Λ̂(ψ)."""
+    M = covariance(X)
+    psi = rng.uniform(0.3, 1.0, D)
+    at, best = profile.evaluator(M), profile.best_loadings(M, psi, K)
+    lowest = at(best, psi)[0]
+    for size in (1e-3, 0.1, 1.0):
+        for _ in range(20):
+            assert at(best + size * rng.standard_normal((D, K)), psi)[0] > lowest
 
 
-def test_standardized_loadings_are_those_of_standardized_columns(factors, rng):
-    seen, s = factors.standardize(), factors.deviations
-    other = Factors.of(factors.factor / s[:, None], factors.noise / s**2, factors.correlation)
-    assert np.allclose(seen.loadings, other.loadings, rtol=1e-13)
-    assert np.allclose(seen.uniquenesses, other.uniquenesses, rtol=1e-13)
-    assert np.allclose(np.diagonal(other.covariance), 1.0)
-    assert np.array_equal(seen.covariance, factors.covariance)
-    X = rows_of(factors, 4, rng)
-    assert np.array_equal(seen.scores(X), factors.scores(X))
-    assert np.allclose(other.scores((X - factors.mean) / s), factors.scores(X), atol=1e-10)
-
-
-def test_with_uncorrelated_factors_a_share_is_a_multiple_correlation(rng):
-    factors = factors_of("plain", rng)
-    S = np.block([[factors.covariance, factors.factor], [factors.factor.T, factors.correlation]])
-    squared = [c @ np.linalg.solve(S[7:, 7:], c) / S[j, j] for j, c in enumerate(S[:7, 7:])]
-    assert np.allclose(factors.communality_shares, squared)
-
-
-# Rotation
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_rotation_keeps_the_model(factors, method):
-    found = factors.rotate(method)
-    scale = np.multiply.outer(factors.deviations, factors.deviations)
-    assert np.allclose(found.covariance / scale, factors.covariance / scale, atol=1e-12)
-    assert np.allclose(found.communality_shares, factors.communality_shares, atol=1e-12)
-    assert np.array_equal(found.noise, factors.noise)
-    seen = found.standardize()
-    assert (np.diff(seen.variance_explained) <= 0.0).all()
-    assert (seen.loadings.sum(axis=0) >= 0.0).all()
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_rotation_does_not_see_units(factors, method, rng):
-    units = 10.0 ** rng.uniform(-2, 2, 7)
-    other = Factors.of(
-        factors.factor * units[:, None], factors.noise * units**2, factors.correlation
-    )
-    one, two = factors.rotate(method), other.rotate(method)
-    assert np.allclose(one.standardize().loadings, two.standardize().loadings, atol=1e-7)
-    assert np.allclose(one.correlation, two.correlation, atol=1e-7)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_scores_turn_with_the_factors(factors, method, rng):
-    """f → U⁻¹f, for both kinds of scores and with holes."""
-    X = rows_of(factors, 20, rng, holes=0.2)
-    units = factors.deviations[:, None]
-    U = rotate(factors.factor / units, method, correlation=factors.correlation).transform
-    found = factors.rotate(method)
-    assert np.allclose(found.factor, factors.factor @ U, rtol=1e-9, atol=1e-12 * units)
-    for kind in ("regression", "bartlett"):
-        before, after = factors.scores(X, kind), found.scores(X, kind)
-        assert np.allclose(after @ U.T, before, rtol=1e-9, atol=1e-9, equal_nan=True)
-
-
-# Scores
-
-
-def test_regression_scores_of_complete_rows(factors, rng):
-    X = rows_of(factors, 9, rng)
-    L, Phi = factors.factor, factors.correlation
-    s = factors.deviations
-    corr = factors.covariance / np.multiply.outer(s, s)
-    expected = Phi @ (L / s[:, None]).T @ np.linalg.solve(corr, ((X - factors.mean) / s).T)
-    assert np.allclose(factors.scores(X), expected.T, rtol=1e-9, atol=1e-10)
-
-
-@pytest.mark.parametrize("kind", ["regression", "bartlett"])
-def test_a_row_with_holes_is_scored_by_the_model_of_what_it_has(factors, kind, rng):
-    X = rows_of(factors, 12, rng, holes=0.3)
-    for x, scores in zip(X, factors.scores(X, kind), strict=True):
-        o = ~np.isnan(x)
-        assert np.allclose(factors.scores(x, kind), scores, rtol=1e-10, atol=1e-12, equal_nan=True)
-        if o.sum() >= 2:
-            part = Factors.of(
-                factors.factor[o], factors.noise[o], factors.correlation, factors.mean[o]
-            )
-            assert np.allclose(part.scores(x[o], kind), scores, rtol=1e-9, atol=1e-10)
-
-
-def test_regression_scores_are_conditional_means_of_the_joint_normal(rng):
-    factors = factors_of("correlated", rng)
-    L, R = factors.factor, np.linalg.cholesky(factors.correlation)
-    joint = np.block([[L @ R, np.diag(np.sqrt(factors.noise))], [R, np.zeros((2, 7))]])
-    normal = mg.MultivariateNormal(np.append(factors.mean, [0.0, 0.0]), joint)
-    x = rows_of(factors, 1, rng)[0]
-    x = np.where(np.arange(7) == 3, NAN, x)
-    conditional = normal.conditional(np.append(x, [NAN, NAN]))
-    assert np.allclose(factors.scores(x), conditional.mean[-2:])
-
-
-def test_bartlett_scores_return_factors_that_come_without_noise(factors, rng):
-    f = rng.normal(size=(5, 2))
-    X = factors.mean + f @ factors.factor.T
-    X[:, 4] = NAN
-    assert np.allclose(factors.scores(X, "bartlett"), f, atol=1e-9)
-
-
-def test_bartlett_scores_are_weighted_least_squares(rng):
-    factors = factors_of("correlated", rng)
-    X = rows_of(factors, 5, rng)
-    W = factors.factor / factors.noise[:, None]
-    expected = np.linalg.solve(W.T @ factors.factor, W.T @ (X - factors.mean).T).T
-    assert np.allclose(factors.scores(X, "bartlett"), expected, rtol=1e-11)
-
-
-def test_bartlett_is_regression_unshrunk(rng):
-    """E[f|x] = (Φ⁻¹ + M)⁻¹ M f̂,  M = ΛᵀΨ⁻¹Λ."""
-    factors = factors_of("correlated", rng)
-    X = rows_of(factors, 5, rng)
-    M = factors.factor.T @ (factors.factor / factors.noise[:, None])
-    shrunk = np.linalg.solve(np.linalg.inv(factors.correlation) + M, M)
-    assert np.allclose(
-        factors.scores(X), factors.scores(X, "bartlett") @ shrunk.T, rtol=1e-11, atol=1e-12
-    )
-
-
-def test_regression_scores_are_closest_and_bartletts_unbiased(rng):
-    """Mean squared errors tr(Φ − ΦΛᵀS⁻¹ΛΦ) and tr (ΛᵀΨ⁻¹Λ)⁻¹, over 20,000 draws."""
-    factors = factors_of("plain", rng)
-    f = rng.normal(size=(20_000, 2))
-    X = factors.mean + f @ factors.factor.T + rng.normal(size=(20_000, 7)) * factors.noise**0.5
-    L, S = factors.factor, factors.covariance
-    closest = np.trace(np.eye(2) - L.T @ np.linalg.solve(S, L))
-    unbiased = np.trace(np.linalg.inv(L.T @ (L / factors.noise[:, None])))
-    assert closest < unbiased
-    for kind, expected in (("regression", closest), ("bartlett", unbiased)):
-        error = ((factors.scores(X, kind) - f) ** 2).sum(axis=1).mean()
-        assert error == pytest.approx(expected, rel=0.05)
-
-
-def test_rows_with_too_little_observed(rng):
-    factors = factors_of("plain", rng)
-    X = np.full((3, 7), NAN)
-    X[1, 0], X[2, :2] = 1.0, [1.0, 2.0]
-    regression, bartlett = factors.scores(X), factors.scores(X, "bartlett")
-    assert np.array_equal(regression[0], [0.0, 0.0])
-    assert np.isfinite(regression).all()
-    assert np.array_equal(np.isnan(bartlett).all(axis=1), [True, True, False])
-    assert np.isfinite(bartlett[2]).all()
-
-
-def test_observed_entries_whose_loadings_depend_determine_no_bartlett_score():
-    factors = Factors.of([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0], [1.0, 0.0]], np.ones(4))
-    x = np.array([1.0, 2.0, 3.0, NAN])
-    assert np.isnan(factors.scores(x, "bartlett")).all()
-    assert np.isfinite(factors.scores(x)).all()
-    assert np.isfinite(factors.scores([1.0, NAN, NAN, 2.0], "bartlett")).all()
-
-
-def test_scores_to_fifty_digits(rng):
-    """Noise from 1 to 1e-10, with a hole: against the textbook formulas in mpmath."""
-    L, psi = rng.normal(size=(6, 2)), 10.0 ** -np.arange(0.0, 12.0, 2.0)
-    factors, x = Factors.of(L, psi), rng.normal(size=6)
-    o = [0, 1, 2, 3, 5]
-    with mpmath.workdps(50):
-        Lo = mpmath.matrix(L[o].tolist())
-        W = Lo.T * mpmath.diag([1 / mpmath.mpf(p) for p in psi[o]])
-        M, b = W * Lo, W * mpmath.matrix(x[o].tolist())
-        bartlett = mpmath.lu_solve(M, b)
-        regression = mpmath.lu_solve(M + mpmath.eye(2), b)
-    x[4] = NAN
-    for kind, truth in (("regression", regression), ("bartlett", bartlett)):
-        assert np.allclose(factors.scores(x, kind), [float(t) for t in truth], rtol=1e-9)
-
-
-def test_no_factors(rng):
-    factors = Factors.of(np.empty((3, 0)), [1.0, 2.0, 3.0])
-    assert np.array_equal(factors.covariance, np.diag([1.0, 2.0, 3.0]))
-    assert np.array_equal(factors.communalities, np.zeros(3))
-    for kind in ("regression", "bartlett"):
-        assert factors.scores(rng.normal(size=(4, 3)), kind).shape == (4, 0)
-    assert factors.rotate().loadings.shape == (3, 0)
-
-
-# Residuals and the record
-
-
-def test_residual_correlations(factors, rng):
-    S = factors.covariance
-    data = mg.Moments.of(rows_of(factors, 50, rng))
-    assert np.allclose(factors.residual_correlation(S), 0.0, atol=1e-13)
-    residual = factors.residual_correlation(data)
-    s = factors.deviations
-    t = np.sqrt(np.diagonal(data.cov))
-    expected = data.cov / np.multiply.outer(t, t) - S / np.multiply.outer(s, s)
-    assert np.allclose(residual, expected, atol=1e-13)
-    assert np.array_equal(np.diagonal(residual), np.zeros(7))
-    correlation = data.cov / np.multiply.outer(t, t)
-    assert np.allclose(factors.residual_correlation(correlation), residual, atol=1e-13)
-
-
-def test_the_record_is_frozen_and_pickles(factors, rng):
-    with pytest.raises(FrozenInstanceError):
-        factors.noise = np.ones(7)
-    with pytest.raises(ValueError, match="read-only"):
-        factors.factor[0, 0] = 1.0
-    X = rows_of(factors, 3, rng)
-    again = pickle.loads(pickle.dumps(factors))
-    assert np.array_equal(again.scores(X), factors.scores(X))
-    assert again.columns == ("x1", "x2", "x3", "x4", "x5", "x6", "x7")
-
-
-def test_what_is_given_is_copied(rng):
-    L, psi = rng.normal(size=(4, 1)), np.ones(4)
-    factors = Factors.of(L, psi, columns=["a", "b", "c", "e"])
-    L[:], psi[:] = 0.0, 0.0
-    assert factors.factor.any()
-    assert factors.noise.all()
-    assert repr(factors).startswith("<Factors: 1 for 4 columns, ")
+@pytest.mark.parametrize("edge", [0, 1, 2])
+def test_curvature_of_the_profile_is_the_derivative_of_its_slope(X, rng, edge):
+    """In x = log ψ, by central differences; and the same by products."""
+    M = covariance(X)
+    psi = rng.uniform(0.3, 1.0, D)
+    psi[:edge] = 0.0
+    surface = profile.Profile(M, K, profile.evaluator(M))
+    at = surface.at(psi)
+    H, h = at.spectrum.curvature(), 1e-5
+    for i, j in enumerate(np.flatnonzero(psi)):
+        moved = [psi.copy(), psi.copy()]
+        moved[0][j] *= np.exp(h)
+        moved[1][j] *= np.exp(-h)
+        ahead, behind = (surface.at(p) for p in moved)
+        slope = (ahead.psi * ahead.slope - behind.psi * behind.slope)[psi > 0.0] / (2 * h)
+        close(H[i], slope, atol=1e-7 * np.abs(H).max())
+        close(at.spectrum.curvature_product(np.eye(len(H))[i]), H[i], atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([1.0, 2.0], [1.0, 1.0]), "loadings must be"),
-        (([[1.0], [2.0]], [1.0]), r"noise must have shape \(2,\)"),
-        (([[1.0], [2.0]], [1.0, -1.0]), "noise must not be negative"),
-        (([[1.0], [2.0]], [0.0, 0.0]), "singular"),
-        (([[1.0], [2.0]], [1.0, 1.0], [[2.0]]), "ones on its diagonal"),
-        (([[1.0], [2.0]], [1.0, 1.0], None, [1.0]), r"mean must have shape \(2,\)"),
-        (([[1.0], [2.0]], [1.0, 1.0], None, None, ["a"]), "names 1 columns, the loadings have 2"),
-    ],
+    "structure",
+    [mg.FactorAnalytic(2), mg.PPCA(2), mg.FactorAnalytic(pattern=P, correlated=True)],
+    ids=str,
 )
-def test_what_are_no_factors(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Factors.of(*arguments)
+def test_information_in_closed_form_is_that_of_iteration(X, structure, rng):
+    """F⁺g and FF⁺g = g for g in the range of F."""
+    data = Moments.of(X).in_frame(AffineFrame.identity(D))
+    objective = Objective(Complete(data), structure.sized(D), FreeMean())
+    theta = rng.uniform(0.5, 1.2, objective.structure.size)
+    point = objective.at(np.concatenate([np.zeros(D), theta]))
+    g = objective.fisher_product(point, rng.standard_normal(len(point.params)))
+    found, unsolved = objective.information_solve(point, g)
+    slow, _ = solve_consistent(lambda v: objective.fisher_product(point, v), g)
+    close(objective.fisher_product(point, found), g, atol=1e-8 * np.abs(g).max())
+    assert unsolved == 0.0
+    assert g @ found == pytest.approx(g @ slow, rel=1e-7)
 
 
-def test_what_cannot_be_asked(rng):
-    factors = factors_of("plain", rng)
-    with pytest.raises(mg.DataError, match="method must be 'regression' or 'bartlett'"):
-        factors.scores(np.zeros(7), "thurstone")
-    with pytest.raises(mg.DataError, match="7 entries a row"):
-        factors.scores(np.zeros(6))
-    with pytest.raises(mg.DataError, match="x2 is infinite at row 0"):
-        factors.scores([0.0, np.inf, 0.0, 0.0, 0.0, 0.0, 0.0])
-    with pytest.raises(mg.DataError, match=r"S must have shape"):
-        factors.residual_correlation(np.eye(6))
-    with pytest.raises(mg.DataError, match=r"variances must be positive; got S\[0, 0\]"):
-        factors.residual_correlation(np.zeros((7, 7)))
-    with pytest.raises(mg.DataError, match="varimax has no option 'power'"):
-        factors.rotate(power=3)
+@pytest.mark.parametrize("method", ["newton", "l-bfgs", "em", "natural-gradient"])
+def test_other_methods_end_where_the_profile_ends(X, method):
+    fit, other = mg.fit(X, mg.FactorAnalytic(K)), mg.fit(X, mg.FactorAnalytic(K), method=method)
+    assert fit.method == "profile"
+    assert fit.converged
+    assert other.converged
+    assert other.nll == pytest.approx(fit.nll, abs=1e-6)
+    assert fit.nll == pytest.approx(mg.nll(X, fit.mean, fit.factor, noise=fit.noise), rel=1e-12)
+
+
+def test_the_gradient_is_zero(X):
+    fit = mg.fit(X, mg.FactorAnalytic(K), tol=1e-16)
+    _, g = mg.nll_and_grad(X, fit.mean, fit.factor, noise=fit.noise)
+    assert np.abs(g.factor).max() <= 1e-5 * N
+    assert np.abs(g.noise).max() <= 1e-5 * N
+
+
+def test_rank_0_is_diagonal(X):
+    fit, diagonal = mg.fit(X, mg.FactorAnalytic(0)), mg.fit(X, "diagonal")
+    assert fit.nll == pytest.approx(diagonal.nll, rel=1e-13)
+    assert fit.n_params == diagonal.n_params
+    assert mg.fit(X, mg.PPCA(0)).nll == pytest.approx(mg.fit(X, "spherical").nll, rel=1e-13)
+
+
+def test_more_factors_are_never_worse(X):
+    J = [mg.fit(X, mg.FactorAnalytic(k)).nll for k in range(4)]
+    assert all(b <= a + 1e-6 for a, b in pairwise(J))
+    assert mg.fit(X, mg.PPCA(2)).nll >= J[2]
+
+
+def test_reported_form(X, rng):
+    """ΛᵀΨ⁻¹Λ diagonal and decreasing, column sums ≥ 0, whatever the units."""
+    for units in (np.ones(D), 10.0 ** rng.uniform(-5, 5, D)):
+        fit = mg.fit(X * units, mg.FactorAnalytic(K))
+        gram = fit.factor.T @ (fit.factor / fit.noise[:, None])
+        close(gram - np.diag(np.diagonal(gram)), 0.0, atol=1e-9 * gram[0, 0])
+        assert gram[0, 0] >= gram[1, 1]
+        assert (fit.factor.sum(axis=0) >= 0.0).all()
+        close(fit.covariance, fit.factor @ fit.factor.T + np.diag(fit.noise), rtol=1e-10)
+        close(np.diagonal(fit.covariance), (X * units).var(axis=0), rtol=1e-4)
+
+
+def test_a_heywood_case_is_reached_named_and_certified(rng):
+    X = heywood(rng)
+    with pytest.warns(mg.DataWarning, match="Heywood case"):
+        fit = mg.fit(X, mg.FactorAnalytic(2))
+    assert fit.converged
+    assert fit.heywood
+    edge = [fit.columns.index(name) for name in fit.heywood]
+    _, g = mg.nll_and_grad(X, fit.mean, fit.factor, noise=fit.noise)
+    assert (g.noise[edge] >= 0.0).all()
+    for j in edge:
+        noise = fit.noise.copy()
+        noise[j] += 1e-3
+        assert mg.nll(X, fit.mean, fit.factor, noise=noise) > fit.nll
+
+
+def test_too_few_rows_and_collinear_columns_are_refused(X):
+    with pytest.raises(mg.NotPositiveDefiniteError, match="at least 4 rows"):
+        mg.fit(X[:3], mg.FactorAnalytic(2))
+    twice = np.column_stack([X, 2.0 * X[:, 0] + 1.0])
+    with pytest.raises(mg.NotPositiveDefiniteError, match="x1, x9 lose all noise"):
+        mg.fit(twice, mg.FactorAnalytic(2))
+
+
+def test_too_many_factors_are_not_identified(X):
+    with pytest.warns(mg.NotIdentifiedWarning, match="5 parameters more"):
+        fit = mg.fit(X, mg.FactorAnalytic(6))
+    assert fit.converged
+    assert fit.n_params == D + D * (D + 1) // 2
+    assert fit.nll == pytest.approx(mg.fit(X).nll, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [mg.FactorAnalytic(2), mg.PPCA(2), mg.FactorAnalytic(pattern=P, correlated=True)],
+    ids=str,
+)
+def test_with_holes(Y, rng, structure):
+    X = np.where(rng.random(Y.shape) < 0.15, np.nan, Y)
+    fit = mg.fit(X, structure)
+    assert fit.converged
+    assert fit.curvature > 0.0
+    assert fit.nll == pytest.approx(mg.nll(X, fit.mean, fit.root), rel=1e-12)
+    other = mg.fit(X, structure, method="newton", start=fit)
+    assert other.nll == pytest.approx(fit.nll, abs=1e-6)
+
+
+def test_marker_and_unit_variances_are_one_model(Y):
+    marked = P.copy()
+    marked[[0, 1], [0, 1]] = 1.0
+    unit = mg.fit(Y, mg.FactorAnalytic(pattern=P, correlated=True))
+    marker = mg.fit(Y, mg.FactorAnalytic(pattern=marked, correlated=True, scale="marker"))
+    assert marker.nll == pytest.approx(unit.nll, abs=1e-6)
+    assert marker.n_params == unit.n_params
+    close(marker.factor_correlation, unit.factor_correlation, atol=1e-3)
+    S = marker.factor @ marker.factor_covariance @ marker.factor.T + np.diag(marker.noise)
+    close(marker.covariance, S, rtol=1e-9)
+    close(marker.factor[[0, 1], [0, 1]], 1.0)
+    assert (unit.factor[P == 0.0] == 0.0).all()
+
+
+def test_equal_labels_tie_loadings(Y):
+    tied = P.astype(object)
+    tied[2, 0] = tied[4, 0] = "a"
+    fit = mg.fit(Y, mg.FactorAnalytic(pattern=tied, correlated=True))
+    assert fit.factor[2, 0] == fit.factor[4, 0]
+    assert fit.n_params == mg.fit(Y, mg.FactorAnalytic(pattern=P, correlated=True)).n_params - 1
+
+
+def test_a_start_from_a_fit_is_the_fit(Y):
+    for structure in (mg.FactorAnalytic(2), mg.FactorAnalytic(pattern=P, correlated=True)):
+        fit = mg.fit(Y, structure)
+        assert mg.fit(Y, structure, start=fit).n_iter <= 1
+
+
+def test_several_starts(X):
+    fit = mg.fit(X, mg.FactorAnalytic(2), n_starts=5, rng=0)
+    assert fit.n_starts == 5
+    assert "certified local maximum, best of 5 starts" in fit.message
+    assert fit.nll <= mg.fit(X, mg.FactorAnalytic(2)).nll + 1e-8

@@ -121,6 +121,8 @@ def _tables(fit: Fit) -> Iterator[PlainTable]:
     yield _moments_table(fit)
     if fit.coefficients is not None:
         yield coefficient_table(fit)
+    if fit.noise is not None:
+        yield from _factor_tables(fit)
     if len(fit.columns) > 1 and not isinstance(fit.structure, Diagonal | Spherical):
         whole = len(fit.columns) <= MOST_CORRELATED
         yield _correlation_matrix(fit) if whole else _strongest_correlations(fit)
@@ -153,6 +155,23 @@ def coefficient_table(fit: Fit) -> PlainTable:
     return PlainTable(title, header, tuple((n, *(f"{x:.4g}" for x in line)) for n, line in lines))
 
 
+def _factor_tables(fit: Fit) -> Iterator[PlainTable]:
+    """Loadings and uniquenesses in units of standard deviations; correlations of factors."""
+    names, noise = short_names(fit.columns), fit.noise
+    assert noise is not None
+    across = tuple(f"f{k + 1}" for k in range(fit.factor.shape[1]))
+    loads, unique = fit.factor / fit.deviations[:, None], noise / fit.deviations**2
+    rows = tuple(
+        (name, *(f"{x:z.3f}" for x in own), f"{u:z.3f}")
+        for name, own, u in zip(names, loads, unique, strict=True)
+    )
+    yield PlainTable("Loadings, columns at unit variance", ("", *across, "uniqueness"), rows)
+    R = fit.factor_correlation
+    if R is not None and not np.array_equal(R, np.eye(len(R))):
+        pairs = tuple((a, *(f"{r:z.3f}" for r in own)) for a, own in zip(across, R, strict=True))
+        yield PlainTable("Correlations of the factors", ("", *across), pairs)
+
+
 def _correlation_matrix(fit: Fit) -> PlainTable:
     """The lower triangle, its first row and last column left away: they hold only ones."""
     names, R = short_names(fit.columns), fit.correlation
@@ -160,7 +179,7 @@ def _correlation_matrix(fit: Fit) -> PlainTable:
         (names[i], *(f"{r:z.3f}" for r in R[i, :i]), *[""] * (len(names) - 1 - i))
         for i in range(1, len(names))
     )
-    title = f"Correlations (condition number {correlation_condition(fit.factor):.3g})"
+    title = f"Correlations (condition number {correlation_condition(fit.root):.3g})"
     return PlainTable(title, ("", *names[:-1]), rows)
 
 
@@ -205,7 +224,7 @@ def _empty_rows(count: int) -> tuple[str, ...]:
 
 
 def to_frame(fit: Fit, what: str) -> Any:
-    """A pandas dataframe of the mean, coefficients, covariance, correlation, factor or trace.
+    """A pandas dataframe of any ``Quantity``: the mean, coefficients, loadings, the trace …
 
     Raises
     ------
@@ -222,13 +241,18 @@ def to_frame(fit: Fit, what: str) -> Any:
     pd, names = _pandas(), list(fit.columns)
     if what == "trace":
         return pd.DataFrame(fit.trace.to_dict())
-    if what == "mean":
-        return pd.DataFrame({"mean": fit.mean}, index=names)
     if what == "coefficients":
         return _coefficient_frame(fit, pd)
     values = getattr(fit, what)
-    across = [f"f{k + 1}" for k in range(values.shape[1])] if what == "factor" else names
-    return pd.DataFrame(values, index=names, columns=across)
+    if values is None:
+        raise DataError(f"{fit.structure!r} is no factor model: this fit has no {what}.")
+    if values.ndim == 1:
+        return pd.DataFrame({what: values}, index=names)
+    factors = [f"f{k + 1}" for k in range(values.shape[1])]
+    across = factors if what in {"factor", "factor_correlation"} else names
+    return pd.DataFrame(
+        values, index=across if what == "factor_correlation" else names, columns=across
+    )
 
 
 def _coefficient_frame(fit: Fit, pd: Any) -> Any:
