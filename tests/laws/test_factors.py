@@ -88,7 +88,7 @@ def test_information_in_closed_form_is_that_of_iteration(X, structure, rng):
     theta = rng.uniform(0.5, 1.2, objective.structure.size)
     point = objective.at(np.concatenate([np.zeros(D), theta]))
     g = objective.fisher_product(point, rng.standard_normal(len(point.params)))
-    found, unsolved = objective.information_solve(point, g)
+    found, unsolved = objective.information_solver(point)(g)
     slow, _ = solve_consistent(lambda v: objective.fisher_product(point, v), g)
     close(objective.fisher_product(point, found), g, atol=1e-8 * np.abs(g).max())
     assert unsolved == 0.0

@@ -18,8 +18,6 @@ from mvngrad.fitting.solution import Solution, factor_of, known, mean_of, params
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective
-from mvngrad.models.penalised import penalised
-from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
 EXACT = 64  # columns up to which the certificate of a closed form takes all of K
@@ -27,24 +25,18 @@ PROBES = 4
 MOST_ROUNDING = 1e-3  # nats a row: what is further from the summit is no rounding
 
 
-def closed_form(
-    moments: Moments, structure: Structure, mean: Mean, tol: float, penalty: Penalty | None = None
-) -> Solution:
-    """μ̂ = m (or as fixed) and S(θ̂) at A/n, or (A + κT)/(n + κ), certified by one evaluation."""
-    plain = penalty is None
-    if plain and structure.saturated and structure.equivariance == "affine" and structure.rescales:
+def closed_form(moments: Moments, structure: Structure, mean: Mean, tol: float) -> Solution:
+    """μ̂ = m (or as fixed) and S(θ̂) at A/n, certified by one evaluation."""
+    if structure.saturated and structure.equivariance == "affine" and structure.rescales:
         return _saturated_closed_form(moments, structure, mean, tol)
     tol = max(tol, 30.0 * moments.d * EPS)
     own = in_diagonal_frame(moments, structure)
-    data = penalised(Complete(own), penalty)
-    objective = Objective(data, structure, mean.in_frame(own.frame))
+    objective = Objective(Complete(own), structure, mean.in_frame(own.frame))
     point = objective.at(objective.best_for(own))
     beta, theta = objective.split(point.params)
     nll = objective.total(point.value)
-    terms = objective.value_of_terms(point)
     return Solution(
-        nll=nll - terms,
-        penalty=terms,
+        nll=nll,
         mean=mean_of(objective, beta, mean),
         factor=factor_of(structure, theta, own.frame),
         params=params_of(structure, theta, own.frame),

@@ -26,7 +26,7 @@ from mvngrad.fitting.factors import Said, loaded, said_of_factors
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
-from mvngrad.fitting.prior import keep_regular, penalty_for
+from mvngrad.fitting.prior import apart, keep_regular, penalty_for, with_terms
 from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.sample import sample_of
@@ -37,6 +37,7 @@ from mvngrad.io.missing import Missing
 from mvngrad.models.linear import Coefficients
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.named import structure_named
+from mvngrad.models.penalty import Penalty
 from mvngrad.models.priors import as_priors
 from mvngrad.models.structure import Structure
 
@@ -153,10 +154,8 @@ def fit(
             solution = iterate_observed(
                 sample, structure, mean, at, run, n_starts, rng, names, design, penalty
             )
-    elif run.method == "closed-form":
-        solution = closed_form(sample, structure, mean, tol, penalty)
     else:
-        solution = iterate(sample, structure, mean, at, run, penalty, n_starts, rng)
+        solution = _of_moments(sample, structure, mean, at, run, n_starts, rng, penalty)
     open_pairs = structure.saturated and not keep_regular(priors)
     together = never_together(sample, names) if open_pairs else ()
     form = loaded(structure, solution, names)
@@ -189,6 +188,26 @@ def fit(
         seconds=time.perf_counter() - began,
         warnings=said,
     )
+
+
+def _of_moments(
+    moments: Moments,
+    structure: Structure,
+    mean: Mean,
+    start: Start,
+    run: Run,
+    n_starts: int,
+    rng: Any,
+    penalty: Penalty | None,
+) -> Solution:
+    """Complete data in closed form or by iterations; conjugate priors as more of them."""
+    if penalty is not None and penalty.is_conjugate:
+        both = with_terms(moments, mean, penalty)
+        solution = _of_moments(both, structure, mean, start, run, n_starts, rng, None)
+        return apart(solution, moments, penalty)
+    if run.method == "closed-form":
+        return closed_form(moments, structure, mean, run.tol)
+    return iterate(moments, structure, mean, start, run, penalty, n_starts, rng)
 
 
 def _structure(covariance: str | Structure) -> Structure:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from mvngrad.core.likelihood import LOG_2PI
 from mvngrad.core.moments import Moments
+from mvngrad.core.nll import nll
+from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError
+from mvngrad.fitting.convergence import Trace
+from mvngrad.fitting.requirements import scatter_about
 from mvngrad.fitting.sample import Sample
+from mvngrad.fitting.solution import Solution
+from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.penalty import Penalty
 from mvngrad.models.priors import Facts, InverseWishart, NormalMean, Prior, penalty_of
 
@@ -30,6 +38,31 @@ def penalty_for(priors: Sequence[Prior], sample: Sample) -> Penalty | None:
     complete = data if isinstance(data, Moments) else None
     facts = Facts(_deviations(data), data.weight, complete, sample.rows, sample.weights)
     return penalty_of(priors, facts)
+
+
+# Conjugate terms are rows of data: those of complete data are fitted with them.
+
+
+def with_terms(moments: Moments, mean: Mean, penalty: Penalty) -> Moments:
+    """Moments with κ rows more, of scatter κT about the mean to be."""
+    scatter = scatter_about(moments, mean)
+    center = scatter.center
+    if isinstance(mean, FixedMean):
+        center = scatter.frame.whiten(mean.value - scatter.frame.origin)
+    kappa, spread = penalty.weight, penalty.in_frame(scatter.frame).scatter
+    return replace(
+        scatter, weight=scatter.weight + kappa, center=center, spread=scatter.spread + spread
+    )
+
+
+def apart(solution: Solution, moments: Moments, penalty: Penalty) -> Solution:
+    """What was found with the terms as rows: J of the data alone, and the terms."""
+    constant = 0.5 * penalty.weight * moments.d * LOG_2PI
+    root = DenseCovariance.of_factor(solution.factor)
+    terms = penalty.of_covariance(root).nll
+    steps = tuple(step._replace(nll=step.nll - constant) for step in solution.trace.steps)
+    J = nll(moments, solution.mean, solution.factor)
+    return replace(solution, nll=J, penalty=terms, trace=Trace(steps))
 
 
 def _deviations(data: Moments | Patterns) -> Array:

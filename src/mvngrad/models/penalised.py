@@ -74,7 +74,8 @@ class Penalised:
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J and the terms together."""
-        return self._with_terms(self.data.evaluation(mu, S), mu, S)
+        e = self.data.evaluation(mu, S)
+        return self._with_terms(e, mu, e.covariance)  # seen through the root that e was made with
 
     def _with_terms(self, e: Evaluation, mu: Array, S: Covariance) -> Evaluation:
         n, of_mean = self.weight, self.penalty.of_mean(mu) if self._has_mean else None
