@@ -231,3 +231,56 @@ def test_what_priors_cannot_be(X, holed):
     refused("linear in a design", mean=mg.Linear(np.ones((N, 1))),
             prior=mg.NormalMean(np.zeros(D), 1.0))  # fmt: skip
     refused("no closed form", prior=mg.NormalMean(np.zeros(D), 1.0), method="em")
+
+
+P = np.where(np.arange(6)[:, None] % 2 == np.arange(2), NAN, 0.0)
+FACTORS = [
+    mg.FactorAnalytic(1),
+    mg.FactorAnalytic(2),
+    mg.PPCA(2),
+    mg.FactorAnalytic(pattern=P, correlated=True),
+]
+
+
+@pytest.fixture(name="Y")
+def rows_of_factors(rng):
+    f = rng.standard_normal((200, 2)) @ [[1.0, 0.4], [0.0, 0.9]]
+    return f @ np.where(np.isnan(P), 1.0, P).T + 0.7 * rng.standard_normal((200, 6))
+
+
+@pytest.mark.parametrize("structure", FACTORS, ids=str)
+@pytest.mark.parametrize("prior", [mg.Ridge(20.0), [mg.Ridge(20.0), mg.InverseWishart(9.0)]])
+@pytest.mark.parametrize("method", ["auto", "l-bfgs"])
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_ridge_on_loadings(Y, structure, prior, method, holes, rng):
+    if holes:
+        Y = np.where(rng.random(Y.shape) < 0.1, NAN, Y)
+    fit, plain = mg.fit(Y, structure, prior=prior, method=method), mg.fit(Y, structure)
+    s = np.nanstd(Y, axis=0)
+    shared = np.diagonal(fit.covariance) - fit.noise
+    expected = 10.0 * (shared / s**2).sum()
+    if isinstance(prior, list):
+        expected += terms(fit, Y, 9.0)
+    assert fit.converged
+    assert fit.penalty == pytest.approx(expected, rel=1e-9)
+    assert fit.nll > plain.nll
+    assert shared.sum() < (np.diagonal(plain.covariance) - plain.noise).sum()
+    best = mg.fit(Y, structure, prior=prior)
+    assert fit.nll + fit.penalty == pytest.approx(best.nll + best.penalty, abs=1e-6)
+
+
+@pytest.mark.parametrize("structure", FACTORS, ids=str)
+@pytest.mark.parametrize("holes", [False, True])
+def test_factor_models_shrink(Y, structure, holes, rng):
+    if holes:
+        Y = np.where(rng.random(Y.shape) < 0.1, NAN, Y)
+    fits = [mg.fit(Y, structure, prior=mg.InverseWishart(k)) for k in (1e-9, 30.0, 1e5)]
+    assert all(fit.converged for fit in fits)
+    assert fits[0].nll == pytest.approx(mg.fit(Y, structure).nll, abs=1e-6)
+    assert fits[1].penalty == pytest.approx(terms(fits[1], Y, 30.0), rel=1e-10)
+    assert np.abs(fits[2].correlation - np.eye(6)).max() < 0.05 or isinstance(structure, mg.PPCA)
+
+
+def test_a_ridge_needs_loadings(X):
+    with pytest.raises(DataError, match="loadings of factor models"):
+        mg.fit(X, prior=mg.Ridge(1.0))

@@ -141,12 +141,12 @@ def fit(
         data, structure, mean, weights, missing, columns, threads, regular=keep_regular(priors)
     )
     sample, mean, names, n_empty, regressed, *_ = found
-    penalty = penalty_for(priors, found)
-    conjugate = penalty is None or penalty.is_conjugate
     holes = isinstance(sample, Patterns)
     d, at = sample.d, Start.of(start, sample.d)
     structure = structure.sized(d)
     structure = structure if at.factor is None else structure.widened(at.factor)
+    penalty = penalty_for(priors, found, structure)
+    conjugate = penalty is None or penalty.is_conjugate
     run = Run(chosen(method, structure, holes=holes, conjugate=conjugate), tol, max_iter, callback)
     if isinstance(sample, Patterns):
         with at_most(threads):

@@ -20,7 +20,8 @@ from mvngrad.fitting.sample import Sample
 from mvngrad.fitting.solution import Solution
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.penalty import Penalty
-from mvngrad.models.priors import Facts, InverseWishart, NormalMean, Prior, penalty_of
+from mvngrad.models.priors import Facts, InverseWishart, NormalMean, Prior, Ridge, penalty_of
+from mvngrad.models.structure import Structure
 
 
 def keep_regular(priors: Sequence[Prior]) -> bool:
@@ -28,10 +29,12 @@ def keep_regular(priors: Sequence[Prior]) -> bool:
     return any(isinstance(prior, InverseWishart) for prior in priors)
 
 
-def penalty_for(priors: Sequence[Prior], sample: Sample) -> Penalty | None:
+def penalty_for(priors: Sequence[Prior], sample: Sample, structure: Structure) -> Penalty | None:
     """All terms together; None without priors."""
     if not priors:
         return None
+    if any(isinstance(p, Ridge) for p in priors) and not structure.n_loadings:
+        raise DataError(f"Ridge is for loadings of factor models, and {structure!r} has none.")
     if sample.regressed is not None and any(isinstance(p, NormalMean) for p in priors):
         raise DataError("NormalMean is for means, and here they are linear in a design.")
     data = sample.data

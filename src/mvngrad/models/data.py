@@ -58,6 +58,11 @@ class Complete:
         return partial(curvature, e)
 
     @property
+    def ridge(self) -> Array | None:
+        """None."""
+        return None
+
+    @property
     def prior_scatter(self) -> tuple[float, Array]:
         """None."""
         return NO_PRIOR
@@ -125,6 +130,11 @@ class Observed:
         """The observed-data curvature."""
         at = self._seen(mu), self._root(e.covariance)
         return self.design.curvature(*at) if self.design else curvature_at(self.patterns, *at)
+
+    @property
+    def ridge(self) -> Array | None:
+        """None."""
+        return None
 
     @property
     def prior_scatter(self) -> tuple[float, Array]:

@@ -126,6 +126,11 @@ class FactorAnalytic(Structure):
         """(η, s)."""
         return theta[: -self.columns], theta[-self.columns :]
 
+    @property
+    def n_loadings(self) -> int:
+        """Entries of η."""
+        return self.loadings.size
+
     def common(self, theta: Array) -> Array:
         """W (d, k)."""
         return self.loadings.at(self.split(theta)[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.ridge import LoadingRidge
 from mvngrad.models.solving import pseudo_inverse, solve_consistent
 from mvngrad.models.structure import Structure
 
@@ -51,6 +52,10 @@ class Data(Protocol):
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:
         """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
+
+    @property
+    def ridge(self) -> Array | None:
+        """λ/sⱼ² (d,) of a prior on loadings."""
 
     @property
     def prior_scatter(self) -> tuple[float, Array]:
@@ -112,11 +117,21 @@ class Objective:
         e = self.data.evaluation(self.mean.mean(beta), S)
         n = self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
+        value = e.nll / n
+        if self.ridge is not None:
+            value += self.ridge.value(theta) / n
+            gradient[len(beta) :] += self.ridge.gradient(theta) / n
         held = self.structure.at_edge(theta, e.score)
         free = None
         if held is not None and held.any():
             free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
-        return Point(params, e.nll / n, gradient, e, e.covariance, free)
+        return Point(params, value, gradient, e, e.covariance, free)
+
+    @cached_property
+    def ridge(self) -> LoadingRidge | None:
+        """What a prior on loadings adds to J, as a function of θ."""
+        r = self.data.ridge
+        return None if r is None else LoadingRidge(self.structure, r)
 
     def total(self, value: float) -> float:
         """J in the units of the data from J/n in the frame."""
@@ -124,8 +139,9 @@ class Objective:
 
     def value_of_terms(self, point: Point) -> float:
         """What priors add to J at a point, in the units of the data."""
-        mu = self.mean.mean(self.split(point.params)[0])
-        return self.data.value_of_terms(mu, point.covariance)
+        beta, theta = self.split(point.params)
+        terms = self.data.value_of_terms(self.mean.mean(beta), point.covariance)
+        return terms if self.ridge is None else terms + self.ridge.value(theta)
 
     def fisher_product(self, point: Point, v: Array) -> Array:
         """The Fisher information per unit weight times v, at complete data, off the edge."""
@@ -153,6 +169,8 @@ class Objective:
             dg, dG = bend(delta, E)
             of_cov = self.structure.pull(theta, Score(dG, S))
             of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)
+            if self.ridge is not None:
+                of_cov = of_cov + self.ridge.product(theta, v_theta)
             return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
 
         return product

@@ -68,6 +68,11 @@ class Penalised:
         return self.given.weight * self.data.frame.logdet
 
     @property
+    def ridge(self) -> Array | None:
+        """λ/sⱼ², which is for the objective to add: it is no function of S."""
+        return self.penalty.ridge if self.penalty.ridge.any() else None
+
+    @property
     def prior_scatter(self) -> tuple[float, Array]:
         """κ and κT."""
         return self.penalty.weight, self.penalty.scatter
@@ -131,7 +136,5 @@ class Penalised:
 
 
 def penalised(data: Rows, penalty: Penalty | None) -> Rows | Penalised:
-    """The data, with a penalty where there is one in (μ, S)."""
-    if penalty is None or not (penalty.weight or penalty.precision.any()):
-        return data
-    return Penalised(data, penalty)
+    """The data, with a penalty where there is one."""
+    return data if penalty is None else Penalised(data, penalty)

@@ -77,8 +77,3 @@ class Penalty:
         """½ (μ−c)ᵀQ(μ−c) and its gradient."""
         pull = self.precision @ (mu - self.center)
         return 0.5 * float((mu - self.center) @ pull), pull
-
-    def of_loadings(self, Lambda: Array) -> tuple[float, Array]:
-        """½ Σ λ/sⱼ² Λⱼₗ² and its gradient."""
-        pull = self.ridge[:, None] * Lambda
-        return 0.5 * float((pull * Lambda).sum()), pull

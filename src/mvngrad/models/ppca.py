@@ -69,6 +69,11 @@ class PPCA(Structure):
         """k + 1: else nothing is left beside the components."""
         return self.rank + 1
 
+    @property
+    def n_loadings(self) -> int:
+        """dk."""
+        return self.columns * self.rank
+
     def common(self, theta: Array) -> Array:
         """Λ (d, k)."""
         return theta[:-1].reshape(self.columns, self.rank)

@@ -191,9 +191,20 @@ class NormalMean(Prior):
 class Ridge(Prior):
     """½ λ Σⱼₗ (Λⱼₗ/sⱼ)²: loadings of a factor model shrink toward 0.
 
+    With correlated factors ½ λ Σⱼ (ΛΦΛᵀ)ⱼⱼ/sⱼ², the same of loadings on independent ones.
+
     Parameters
     ----------
     strength : float       λ > 0, of loadings in units of s
+
+    Examples
+    --------
+    >>> import numpy as np, mvngrad as mg
+    >>> X = np.random.default_rng(0).normal(size=(100, 4)) + np.random.default_rng(1).normal(
+    ...     size=(100, 1))
+    >>> fit = mg.fit(X, mg.FactorAnalytic(1), prior=mg.Ridge(5.0))
+    >>> np.isclose(fit.penalty, 0.5 * 5.0 * ((fit.factor / X.std(axis=0)[:, None]) ** 2).sum())
+    np.True_
     """
 
     def __init__(self, strength: float) -> None:

@@ -156,6 +156,15 @@ class Structure(ABC):
         """θ as loadings and noise in the form they are reported in, if it is such."""
         return None
 
+    @property
+    def n_loadings(self) -> int:
+        """Entries of θ, the first ones, that make loadings W; 0 where S is no factor model."""
+        return 0
+
+    def common(self, theta: Array) -> Array:  # noqa: ARG002
+        """W (d, k), loadings on independent factors: S = WWᵀ + diag ψ."""
+        return np.zeros((self.columns, 0))
+
     def at_edge(self, theta: Array, score: Score) -> Mask | None:  # noqa: ARG002
         """Entries of θ next to 0, the edge of the family, to which J falls: (p,) of bool, or None.
 
