@@ -10,6 +10,7 @@ import pytest
 import mvngrad as mg
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.moments import Moments
+from mvngrad.fitting.curvature import by_products
 from mvngrad.models import profile
 from mvngrad.models.data import Complete
 from mvngrad.models.means import FreeMean
@@ -74,6 +75,13 @@ def test_curvature_of_the_profile_is_the_derivative_of_its_slope(X, rng, edge):
         slope = (ahead.psi * ahead.slope - behind.psi * behind.slope)[psi > 0.0] / (2 * h)
         close(H[i], slope, atol=1e-7 * np.abs(H).max())
         close(at.spectrum.curvature_product(np.eye(len(H))[i]), H[i], atol=1e-12)
+
+
+def test_smallest_curvature_by_products_is_that_of_the_matrix(X):
+    M = covariance(X)
+    spectrum = profile.spectrum_of(M, profile.solution(M, K)[1], K)[1]
+    dense, fast = profile.smallest_curvature(spectrum)[0], by_products(spectrum)[0]
+    assert fast == pytest.approx(dense, rel=1e-8)
 
 
 @pytest.mark.parametrize(

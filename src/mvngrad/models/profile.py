@@ -28,7 +28,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Score, evaluate
 from mvngrad.core.low_rank import LowRankCovariance
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.ops import Array, cholesky, partial_cholesky
 from mvngrad.errors import NotPositiveDefiniteError
 
 EXACT = 300  # columns up to which steps use the curvature itself, not its expectation
@@ -154,9 +154,9 @@ def first_noise(M: Array, k: int) -> Array:
     """
     scales = np.sqrt(np.diagonal(M))
     R = M / np.multiply.outer(scales, scales)
-    values, vectors = np.linalg.eigh(R)
-    values = np.maximum(values, 0.0) + (0.1 if values[0] < 1e-6 else 0.0)
-    shares = 1.0 / (vectors**2 @ (1.0 / values))
+    _, pivots = partial_cholesky(R.copy())
+    ridge = 0.1 if pivots.min() < 1e-6 else 0.0
+    shares = 1.0 / np.diagonal(np.linalg.inv(R + ridge * np.eye(len(R))))
     share = (1.0 - 0.5 * min(k, len(M) - 1) / len(M)) if k else 1.0
     return np.asarray(scales**2 * (np.clip(share * shares, 1e-3, 1.0) if k else 1.0))
 
