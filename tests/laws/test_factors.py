@@ -77,6 +77,16 @@ def test_curvature_of_the_profile_is_the_derivative_of_its_slope(X, rng, edge):
         close(at.spectrum.curvature_product(np.eye(len(H))[i]), H[i], atol=1e-12)
 
 
+def test_loadings_by_lanczos_are_those_of_all_eigenvalues(rng):
+    d = 60
+    common = rng.standard_normal((300, 3)) @ rng.standard_normal((3, d))
+    M = covariance(common + rng.standard_normal((300, d)))
+    psi = rng.uniform(0.5, 1.5, d)
+    psi[0] = 0.0
+    (some, _), (of_all, _) = (profile.spectrum_of(M, psi, 4, whole=w) for w in (False, True))
+    close(some @ some.T, of_all @ of_all.T, atol=1e-12 * np.abs(M).max())
+
+
 def test_smallest_curvature_by_products_is_that_of_the_matrix(X):
     M = covariance(X)
     spectrum = profile.spectrum_of(M, profile.solution(M, K)[1], K)[1]

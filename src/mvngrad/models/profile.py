@@ -16,6 +16,7 @@ the sums over r ≤ k < m, e the eigenvalues and A = Ω_> E_> Ω_>ᵀ, B = Ω_>�
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.sparse.linalg import ArpackError, eigsh
 
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Score, evaluate
@@ -100,8 +102,8 @@ class Spectrum:
         return ((rest * self.values[self.active :]) @ rest.T) * self.B
 
 
-def spectrum_of(M: Array, psi: Array, k: int) -> tuple[Array, Spectrum]:
-    """Λ̂(ψ) (d, k) and what it was made of."""
+def spectrum_of(M: Array, psi: Array, k: int, *, whole: bool = True) -> tuple[Array, Spectrum]:
+    """Λ̂(ψ) (d, k) and what it was made of: all eigenvalues, or the k largest, by Lanczos."""
     zero = psi == 0.0
     first, rows = np.flatnonzero(zero), np.flatnonzero(~zero)
     z, left = len(first), M if not zero.any() else M[np.ix_(rows, rows)]
@@ -112,12 +114,22 @@ def spectrum_of(M: Array, psi: Array, k: int) -> tuple[Array, Spectrum]:
         left = left - across @ across.T
         Lambda[first, :z], Lambda[rows, :z] = L, across
     s = np.sqrt(psi[rows])
-    values, vectors = np.linalg.eigh(left / np.multiply.outer(s, s))
-    values, vectors = values[::-1], vectors[:, ::-1]
+    values, vectors = _eigenpairs(left / np.multiply.outer(s, s), len(s) if whole else k - z)
     active = int(np.count_nonzero(values[: k - z] > 1.0))
     scales = np.sqrt(values[:active] - 1.0)
     Lambda[rows, z : z + active] = s[:, None] * vectors[:, :active] * scales
     return Lambda, Spectrum(values, vectors, rows, active)
+
+
+def _eigenpairs(A: Array, k: int) -> tuple[Array, Array]:
+    """The k largest eigenvalues, decreasing, and their vectors."""
+    if 0 < k < len(A) // 10:
+        with suppress(ArpackError):  # where it does not converge all are worked out
+            values, vectors = eigsh(A, k, v0=np.ones(len(A)), ncv=2 * k + 20)
+            order = np.argsort(-values)
+            return values[order], vectors[:, order]
+    values, vectors = np.linalg.eigh(A)
+    return values[::-1], vectors[:, ::-1]
 
 
 def _independent_root(M: Array) -> Array:
@@ -144,7 +156,7 @@ def smallest_curvature(at: Spectrum) -> tuple[float, Array]:
 
 def best_loadings(M: Array, psi: Array, k: int) -> Array:
     """Λ̂(ψ)."""
-    return spectrum_of(M, psi, k)[0]
+    return spectrum_of(M, psi, k, whole=len(psi) <= EXACT)[0]
 
 
 def first_noise(M: Array, k: int) -> Array:
@@ -171,7 +183,7 @@ class Profile:
 
     def at(self, psi: Array) -> State:
         """The point above ψ."""
-        Lambda, spectrum = spectrum_of(self.M, psi, self.k)
+        Lambda, spectrum = spectrum_of(self.M, psi, self.k, whole=len(psi) <= EXACT)
         value, score = self.evaluate(Lambda, psi)
         return State(psi, Lambda, value, score.diagonal(), spectrum)
 
