@@ -15,6 +15,7 @@ from mvngrad.models import profile
 from mvngrad.models.data import Complete
 from mvngrad.models.means import FreeMean
 from mvngrad.models.objective import Objective, solve_consistent
+from mvngrad.models.spectrum import best_loadings, smallest_curvature, spectrum_of
 
 D, K, N = 8, 2, 300
 P = np.where(np.arange(D)[:, None] % 2 == np.arange(2), np.nan, 0.0)
@@ -51,7 +52,7 @@ def test_loadings_are_the_best_for_their_noise(X, rng):
     """No Λ gives a lower J than Λ̂(ψ)."""
     M = covariance(X)
     psi = rng.uniform(0.3, 1.0, D)
-    at, best = profile.evaluator(M), profile.best_loadings(M, psi, K)
+    at, best = profile.evaluator(M), best_loadings(M, psi, K)
     lowest = at(best, psi)[0]
     for size in (1e-3, 0.1, 1.0):
         for _ in range(20):
@@ -83,14 +84,14 @@ def test_loadings_by_lanczos_are_those_of_all_eigenvalues(rng):
     M = covariance(common + rng.standard_normal((300, d)))
     psi = rng.uniform(0.5, 1.5, d)
     psi[0] = 0.0
-    (some, _), (of_all, _) = (profile.spectrum_of(M, psi, 4, whole=w) for w in (False, True))
+    (some, _), (of_all, _) = (spectrum_of(M, psi, 4, whole=w) for w in (False, True))
     close(some @ some.T, of_all @ of_all.T, atol=1e-12 * np.abs(M).max())
 
 
 def test_smallest_curvature_by_products_is_that_of_the_matrix(X):
     M = covariance(X)
-    spectrum = profile.spectrum_of(M, profile.solution(M, K)[1], K)[1]
-    dense, fast = profile.smallest_curvature(spectrum)[0], by_products(spectrum)[0]
+    spectrum = spectrum_of(M, profile.solution(M, K)[1], K)[1]
+    dense, fast = smallest_curvature(spectrum)[0], by_products(spectrum)[0]
     assert fast == pytest.approx(dense, rel=1e-8)
 
 

@@ -15,8 +15,8 @@ from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
-from mvngrad.models.profile import Spectrum, best_loadings, spectrum_of
-from mvngrad.models.profile import smallest_curvature as profile_curvature
+from mvngrad.models.spectrum import Spectrum, best_loadings, spectrum_of
+from mvngrad.models.spectrum import smallest_curvature as profile_curvature
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
@@ -94,7 +94,7 @@ def _of_profile(objective: Objective, point: Point) -> Curvature:
 
 
 def by_products(at: Spectrum) -> tuple[float, Array]:
-    """What ``models.profile.smallest_curvature`` says, by Lanczos: no eigenvalues of (d, d)."""
+    """What ``models.spectrum.smallest_curvature`` says, by Lanczos: no eigenvalues of (d, d)."""
     metric = 0.5 * at.B**2
     factor = cho_factor(metric)
 
