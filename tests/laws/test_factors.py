@@ -10,10 +10,12 @@ import pytest
 import mvngrad as mg
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.moments import Moments
+from mvngrad.fitting.curvature import by_products
 from mvngrad.models import profile
 from mvngrad.models.data import Complete
 from mvngrad.models.means import FreeMean
 from mvngrad.models.objective import Objective, solve_consistent
+from mvngrad.models.spectrum import best_loadings, smallest_curvature, spectrum_of
 
 D, K, N = 8, 2, 300
 P = np.where(np.arange(D)[:, None] % 2 == np.arange(2), np.nan, 0.0)
@@ -50,7 +52,7 @@ def test_loadings_are_the_best_for_their_noise(X, rng):
     """No Λ gives a lower J than Λ̂(ψ)."""
     M = covariance(X)
     psi = rng.uniform(0.3, 1.0, D)
-    at, best = profile.evaluator(M), profile.best_loadings(M, psi, K)
+    at, best = profile.evaluator(M), best_loadings(M, psi, K)
     lowest = at(best, psi)[0]
     for size in (1e-3, 0.1, 1.0):
         for _ in range(20):
@@ -74,6 +76,23 @@ def test_curvature_of_the_profile_is_the_derivative_of_its_slope(X, rng, edge):
         slope = (ahead.psi * ahead.slope - behind.psi * behind.slope)[psi > 0.0] / (2 * h)
         close(H[i], slope, atol=1e-7 * np.abs(H).max())
         close(at.spectrum.curvature_product(np.eye(len(H))[i]), H[i], atol=1e-12)
+
+
+def test_loadings_by_lanczos_are_those_of_all_eigenvalues(rng):
+    d = 60
+    common = rng.standard_normal((300, 3)) @ rng.standard_normal((3, d))
+    M = covariance(common + rng.standard_normal((300, d)))
+    psi = rng.uniform(0.5, 1.5, d)
+    psi[0] = 0.0
+    (some, _), (of_all, _) = (spectrum_of(M, psi, 4, whole=w) for w in (False, True))
+    close(some @ some.T, of_all @ of_all.T, atol=1e-12 * np.abs(M).max())
+
+
+def test_smallest_curvature_by_products_is_that_of_the_matrix(X):
+    M = covariance(X)
+    spectrum = spectrum_of(M, profile.solution(M, K)[1], K)[1]
+    dense, fast = smallest_curvature(spectrum)[0], by_products(spectrum)[0]
+    assert fast == pytest.approx(dense, rel=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
+from scipy.linalg import cho_factor, cho_solve
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
-from mvngrad.models.profile import best_loadings, spectrum_of
-from mvngrad.models.profile import smallest_curvature as profile_curvature
+from mvngrad.models.spectrum import Spectrum, best_loadings, spectrum_of
+from mvngrad.models.spectrum import smallest_curvature as profile_curvature
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
 MOST = 150
+MOST_DENSE = 300  # columns of a factor model up to which its curvature is a matrix
 VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 
@@ -84,7 +86,7 @@ def _of_profile(objective: Objective, point: Point) -> Curvature:
     if point.free is not None and np.count_nonzero(~point.free) <= k:
         psi = np.where(point.free[-len(psi) :], psi, 0.0)
     _, spectrum = spectrum_of(M, psi, k)
-    value, v = profile_curvature(spectrum)
+    value, v = by_products(spectrum) if len(M) > MOST_DENSE else profile_curvature(spectrum)
 
     def path(t: float) -> Array:
         moved = psi.copy()
@@ -92,6 +94,17 @@ def _of_profile(objective: Objective, point: Point) -> Curvature:
         return np.concatenate([beta, structure.theta(best_loadings(M, moved, k), moved)])
 
     return Curvature(value, path)
+
+
+def by_products(at: Spectrum) -> tuple[float, Array]:
+    """What ``models.spectrum.smallest_curvature`` says, by Lanczos: no eigenvalues of (d, d)."""
+    metric = 0.5 * at.B**2
+    factor = cho_factor(metric)
+
+    def apply(v: Array) -> Array:
+        return np.asarray(cho_solve(factor, at.curvature_product(v)))
+
+    return lanczos(apply, lambda v: metric @ v, metric @ _anywhere(len(metric)))
 
 
 # Where θ reaches every S, curvature is that of J in (μ, S) itself, at a point where ∂J/∂S = 0: no

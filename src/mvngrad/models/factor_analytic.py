@@ -17,6 +17,7 @@ from mvngrad.models import profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
 from mvngrad.models.pattern import Pattern, generic_rank
+from mvngrad.models.spectrum import best_loadings
 from mvngrad.models.structure import Loaded, Structure
 
 AT_EDGE = 1e-6  # ψ_j/S_jj below which ψ_j > 0 may be as good as 0
@@ -212,7 +213,7 @@ class FactorAnalytic(Structure):
         """Noise drawn between nothing and all of each variance; by a pattern, loadings too."""
         psi = np.diagonal(S) * rng.uniform(0.02, 0.98, len(S))
         if self.pattern is None:
-            return self.theta(profile.best_loadings(S, psi, self.rank), psi)
+            return self.theta(best_loadings(S, psi, self.rank), psi)
         Lambda, Phi, _ = self.pattern.near(S)
         moved = Lambda * rng.uniform(-0.5, 1.5, Lambda.shape)
         return np.concatenate([self.pattern.map.eta(moved, Phi), np.sqrt(psi)])
@@ -239,7 +240,7 @@ class FactorAnalytic(Structure):
         if self.pattern is not None:
             return self.start(S)
         psi = profile.first_noise(S, self.rank)
-        return self.theta(profile.best_loadings(S, psi, self.rank), psi)
+        return self.theta(best_loadings(S, psi, self.rank), psi)
 
     def rescale(self, theta: Array, T: Array) -> Array:
         """θ of TW, T²ψ."""

@@ -17,21 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve
 
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Score, evaluate
 from mvngrad.core.low_rank import LowRankCovariance
 from mvngrad.core.moments import Moments
-from mvngrad.core.ops import Array, cholesky
-from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.core.ops import Array, partial_cholesky
+from mvngrad.models.spectrum import EXACT, Spectrum, spectrum_of
 
-EXACT = 300  # columns up to which steps use the curvature itself, not its expectation
 LONGEST = 3.0  # step of a log ψ
 LOW = 0.03  # ψ_j/M_jj below which ψ_j = 0 is tried, if J falls towards it
 FLOOR = 1e-12  # of M_jj: no ψ_j goes below it but to 0
@@ -39,9 +36,6 @@ RELEASED = 0.05  # ψ_j/M_jj with which a row leaves the edge
 SUFFICIENT, HALVINGS = 1e-4, 40
 ROUNDING, MOST_ROUNDING = 1e-15, 1e-9
 ENOUGH = 100
-DEPENDENT = 1e-9  # 1 − R² of a column given others without noise
-CLOSE = 1e-8  # eigenvalues nearer than this count as this far apart
-UNSEEN = 1e-9  # of the largest eigenvalue of an information: counts as none
 
 Evaluate = Callable[[Array, Array], tuple[float, Score]]
 
@@ -56,97 +50,6 @@ class State(NamedTuple):
     spectrum: Spectrum
 
 
-@dataclass(frozen=True, eq=False)
-class Spectrum:
-    """Eigenvalues (decreasing) and vectors of Ψ^-½MΨ^-½, of the rows R with ψ > 0, given Z."""
-
-    values: Array
-    vectors: Array
-    rows: npt.NDArray[np.intp]
-    active: int  # factors beside those of Z: eigenvalues above 1, k − |Z| at most
-
-    @property
-    def B(self) -> Array:  # noqa: N802
-        """Ω_>Ω_>ᵀ."""
-        V = self.vectors[:, : self.active]
-        return np.eye(len(V)) - V @ V.T
-
-    def curvature(self) -> Array:
-        """∂²J/∂x∂x/n."""
-        k, V = self.active, self.vectors
-        rest = V[:, k:]
-        H = self._along.copy()
-        for r in range(k):
-            share = self._share(slice(r, r + 1))[:, 0]
-            H += ((rest * share) @ rest.T) * np.multiply.outer(V[:, r], V[:, r])
-        return 0.5 * H
-
-    def curvature_product(self, v: Array) -> Array:
-        """The same times v, in O(d²k)."""
-        rest, first = self.vectors[:, self.active :], self.vectors[:, : self.active]
-        share = self._share(slice(0, self.active))
-        across = first * (rest @ (share * (rest.T @ (first * v[:, None]))))
-        return np.asarray(0.5 * (self._along @ v + across.sum(axis=1)))
-
-    def _share(self, r: slice) -> Array:
-        """(1 − e_m)(e_r + e_m)/(e_r − e_m), (m, r); where two are equal J has a kink."""
-        first, rest = self.values[r], self.values[self.active :, None]
-        return (1.0 - rest) * (first + rest) / np.maximum(first - rest, CLOSE * first)
-
-    @cached_property
-    def _along(self) -> Array:
-        """A∘B."""
-        rest = self.vectors[:, self.active :]
-        return ((rest * self.values[self.active :]) @ rest.T) * self.B
-
-
-def spectrum_of(M: Array, psi: Array, k: int) -> tuple[Array, Spectrum]:
-    """Λ̂(ψ) (d, k) and what it was made of."""
-    zero = psi == 0.0
-    first, rows = np.flatnonzero(zero), np.flatnonzero(~zero)
-    z, left = len(first), M if not zero.any() else M[np.ix_(rows, rows)]
-    Lambda = np.zeros((len(M), k))
-    if z:
-        L = _independent_root(M[np.ix_(first, first)])
-        across = np.linalg.solve(L, M[np.ix_(first, rows)]).T
-        left = left - across @ across.T
-        Lambda[first, :z], Lambda[rows, :z] = L, across
-    s = np.sqrt(psi[rows])
-    values, vectors = np.linalg.eigh(left / np.multiply.outer(s, s))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    active = int(np.count_nonzero(values[: k - z] > 1.0))
-    scales = np.sqrt(values[:active] - 1.0)
-    Lambda[rows, z : z + active] = s[:, None] * vectors[:, :active] * scales
-    return Lambda, Spectrum(values, vectors, rows, active)
-
-
-def _independent_root(M: Array) -> Array:
-    """The Cholesky factor of M_ZZ, if no column is nearly a combination of others."""
-    L = cholesky(M)
-    if (np.diagonal(L) ** 2 <= DEPENDENT * np.diagonal(M)).any():
-        raise NotPositiveDefiniteError("columns without noise are linearly dependent.")
-    return L
-
-
-def smallest_curvature(at: Spectrum) -> tuple[float, Array]:
-    """min vᵀHv / vᵀFv over x, H the curvature of J and F = ½B∘B its expectation; and v (|R|,).
-
-    Directions that the information does not see are left out; 1 if it sees none.
-    """
-    values, vectors = np.linalg.eigh(0.5 * at.B**2)
-    seen = values > UNSEEN * values.max(initial=0.0)
-    if not seen.any():  # k factors fit any covariance
-        return 1.0, np.zeros(len(values))
-    T = vectors[:, seen] / np.sqrt(values[seen])
-    found, directions = eigh(T.T @ at.curvature() @ T, subset_by_index=[0, 0])
-    return float(found[0]), np.asarray(T @ directions[:, 0])
-
-
-def best_loadings(M: Array, psi: Array, k: int) -> Array:
-    """Λ̂(ψ)."""
-    return spectrum_of(M, psi, k)[0]
-
-
 def first_noise(M: Array, k: int) -> Array:
     """ψ_j = (1 − k/2d)/(M⁻¹)_jj, what a column does not share, reduced (Jöreskog 1967, eq. 26).
 
@@ -154,9 +57,9 @@ def first_noise(M: Array, k: int) -> Array:
     """
     scales = np.sqrt(np.diagonal(M))
     R = M / np.multiply.outer(scales, scales)
-    values, vectors = np.linalg.eigh(R)
-    values = np.maximum(values, 0.0) + (0.1 if values[0] < 1e-6 else 0.0)
-    shares = 1.0 / (vectors**2 @ (1.0 / values))
+    _, pivots = partial_cholesky(R.copy())
+    ridge = 0.1 if pivots.min() < 1e-6 else 0.0
+    shares = 1.0 / np.diagonal(np.linalg.inv(R + ridge * np.eye(len(R))))
     share = (1.0 - 0.5 * min(k, len(M) - 1) / len(M)) if k else 1.0
     return np.asarray(scales**2 * (np.clip(share * shares, 1e-3, 1.0) if k else 1.0))
 
@@ -171,7 +74,7 @@ class Profile:
 
     def at(self, psi: Array) -> State:
         """The point above ψ."""
-        Lambda, spectrum = spectrum_of(self.M, psi, self.k)
+        Lambda, spectrum = spectrum_of(self.M, psi, self.k, whole=len(psi) <= EXACT)
         value, score = self.evaluate(Lambda, psi)
         return State(psi, Lambda, value, score.diagonal(), spectrum)
 
