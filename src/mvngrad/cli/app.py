@@ -65,6 +65,21 @@ def app() -> None:
     "variance for all; others see below.",
 )
 @click.option(
+    "--loadings",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Confirmatory factor analysis by a CSV file: a line for each column, an entry for each "
+    "factor, empty where a loading is free, 0 where there is none.",
+)
+@click.option(
+    "--correlated", is_flag=True, help="Factors of --loadings are correlated, not independent."
+)
+@click.option(
+    "--rotate",
+    type=click.Choice(ROTATIONS),
+    help="Rotate the loadings of --covariance factor:N before they are shown.",
+)
+@click.option(
     "--mean",
     metavar="FORMULA",
     help="What means depend on, as in '~ age + sex': a regression of every other column of numbers "

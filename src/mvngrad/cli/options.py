@@ -24,7 +24,10 @@ STRUCTURES = (
     "heterogeneous-ar1",
     "heterogeneous-toeplitz",
     "banded:N",
+    "factor:N",
+    "ppca:N",
 )
+ROTATIONS = ("varimax", "quartimax", "promax", "oblimin")
 SHRINKAGES = ("ledoit-wolf", "oas")
 MISSING = ("fiml", "drop", "raise")
 METHODS = (

@@ -13,6 +13,9 @@ class FitRequest:
     file: Path
     columns: tuple[str, ...] | None = None
     covariance: str = "full"
+    loadings: Path | None = None
+    correlated: bool = False
+    rotate: str | None = None
     mean: str | None = None
     shrinkage: float | str | None = None
     missing: str = "fiml"

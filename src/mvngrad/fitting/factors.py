@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.errors import DataWarning, NotIdentifiedWarning, NotPositiveDefiniteError, listed
-from mvngrad.fitting.result import NO_NOISE
+from mvngrad.errors import (
+    DataError,
+    DataWarning,
+    NotIdentifiedWarning,
+    NotPositiveDefiniteError,
+    listed,
+)
+from mvngrad.fitting.estimates import NO_NOISE, Estimates
 from mvngrad.fitting.solution import Solution
+from mvngrad.inference.factors import Factors
+from mvngrad.inference.goodness import Correction, GoodnessOfFit, likelihood_ratio
 from mvngrad.models.structure import Structure
 
 DEPENDENT = 3e-5  # singular value of rows of length 1
@@ -74,3 +82,32 @@ def said_of_factors(
         )
         said.append((text, NotIdentifiedWarning))
     return said
+
+
+def factors_of(fit: Estimates) -> Factors:
+    """Loadings on factors of variance 1, noise, and what is read off them."""
+    if fit.noise is None or fit.factor_covariance is None:
+        raise DataError(
+            f"{fit.structure!r} is no factor model: fit FactorAnalytic(rank), as in "
+            "mvngrad.fit(X, mvngrad.FactorAnalytic(2))."
+        )
+    deviations = np.sqrt(np.diagonal(fit.factor_covariance))
+    return Factors.of(
+        fit.factor * deviations, fit.noise, fit.factor_correlation, fit.mean, fit.columns
+    )
+
+
+def goodness_of(fit: Estimates, correction: Correction) -> GoodnessOfFit:
+    """The likelihood ratio against the saturated model."""
+    d = len(fit.columns)
+    if fit.saturated is None:
+        raise DataError(
+            "the saturated model's likelihood is at hand for complete rows and a free mean only: "
+            "fit covariance='full' to the same data and compare the two log-likelihoods."
+        )
+    factors = {"n": fit.weight, "d": d, "n_factors": fit.factor.shape[1]}
+    if correction == "bartlett" and fit.noise is None:
+        raise DataError("Bartlett's correction is of factor models.")
+    df = d + d * (d + 1) // 2 - fit.n_params
+    chosen = factors if correction == "bartlett" else {}
+    return likelihood_ratio(fit.loglik, fit.saturated, df, **chosen)

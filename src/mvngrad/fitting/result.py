@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, final
 
-import numpy as np
-
-from mvngrad._version import __version__
-from mvngrad.core.frame import read_only
 from mvngrad.core.ops import Array
-from mvngrad.fitting.convergence import Status, Trace
-from mvngrad.models.structure import Structure
+from mvngrad.fitting.estimates import Estimates
 
 if TYPE_CHECKING:
-    from mvngrad.core.patterns import Patterns
     from mvngrad.distribution import MultivariateNormal
+    from mvngrad.inference.factors import Factors
+    from mvngrad.inference.goodness import Correction, GoodnessOfFit
     from mvngrad.inference.missing import MissingReport
     from mvngrad.models.linear import Linear
 
@@ -31,11 +27,11 @@ Quantity = Literal[
     "factor_correlation",
     "trace",
 ]
-NO_NOISE = 1e-6  # of a variance: what is left beside the factors counts as nothing
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Estimates):
     """A maximum-likelihood fit of N(μ, S).
 
     Attributes
@@ -54,6 +50,7 @@ class Fit:
     design_names : tuples of str      what the coefficients are of
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
+    saturated : float, optional       log-likelihood of the saturated model, for complete data
     penalty, prior : float, tuple     what priors add to J at the estimate, and which they are
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
     n_starts : int                    starts of which this is the best
@@ -71,117 +68,44 @@ class Fit:
     warnings : tuple of str
     """
 
-    mean: Array
-    factor: Array
-    structure: Structure
-    columns: tuple[str, ...]
-    nll: float
-    weight: float
-    n_obs: int
-    n_params: int
-    status: Status
-    optimality: float
-    curvature: float
-    trace: Trace
-    n_eval: int
-    method: str
-    seconds: float
-    n_empty: int = 0
-    n_starts: int = 1
-    not_identified: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-    given_params: Array | None = None
-    noise: Array | None = None
-    coefficients: Array | list[Array] | None = None
-    design_names: tuple[tuple[str, ...], ...] = ()
-    penalty: float = 0.0
-    prior: tuple[str, ...] = ()
-    factor_correlation: Array | None = None
-    pattern_means: Patterns | None = None
-    version: str = __version__
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "factor", "given_params", "noise", "factor_correlation"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, read_only(getattr(self, name)))
-
     @cached_property
-    def params(self) -> Array:
-        """θ̂ (p,); of a saturated structure it is worked out from Λ̂ when asked for."""
-        if self.given_params is not None:
-            return self.given_params
-        return self.structure.start_at(self.factor)
+    def factors(self) -> Factors:
+        """What a factor model says: communalities, rotations, scores.
 
-    @cached_property
-    def root(self) -> Array:
-        """A square root of the whole of Ŝ = root·rootᵀ (d, k or more): Λ̂ itself without noise."""
-        return self.factor if self.noise is None else self.structure.factor(self.params)
+        Raises
+        ------
+        DataError
+            If the covariance was none of a factor model.
 
-    @cached_property
-    def covariance(self) -> Array:
-        """Ŝ (d, d)."""
-        return self.root @ self.root.T
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(200, 1)) + rng.normal(size=(200, 5))
+        >>> fit = mg.fit(X, mg.FactorAnalytic(1))
+        >>> np.allclose(fit.factors.communalities, fit.factor[:, 0] ** 2)
+        True
+        """
+        from mvngrad.fitting.factors import factors_of
 
-    @property
-    def deviations(self) -> Array:
-        """Standard deviations √Ŝⱼⱼ (d,)."""
-        return np.sqrt((self.root**2).sum(axis=1))
+        return factors_of(self)
 
-    @property
-    def factor_covariance(self) -> Array | None:
-        """Φ̂ (k, k), S = ΛΦΛᵀ + diag ψ: variances of the factors 1 unless ``scale="marker"``."""
-        loaded = None if self.noise is None else self.structure.loaded(self.params)
-        return None if loaded is None else loaded.factor_covariance
+    def goodness(self, correction: Correction = "none") -> GoodnessOfFit:
+        """X² = 2 (ℓ_saturated − ℓ), its df and p: the structure against any covariance at all.
 
-    @property
-    def heywood(self) -> tuple[str, ...]:
-        """Columns with no noise of their own: the likelihood is highest at the edge, ψ_j = 0."""
-        if self.noise is None:
-            return ()
-        at_edge = self.noise <= NO_NOISE * self.deviations**2
-        return tuple(self.columns[j] for j in np.flatnonzero(at_edge).tolist())
+        Parameters
+        ----------
+        correction : "none" or "bartlett"
+            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models.
 
-    @property
-    def correlation(self) -> Array:
-        """Ŝ scaled to unit diagonal (d, d)."""
-        rows = self.root / self.deviations[:, None]
-        correlation = rows @ rows.T
-        np.fill_diagonal(correlation, 1.0)
-        return correlation
+        Raises
+        ------
+        DataError
+            If rows had holes, or the mean was not free: compare with a fit of covariance="full".
+        """
+        from mvngrad.fitting.factors import goodness_of
 
-    @property
-    def loglik(self) -> float:
-        """−J, the log-likelihood, constants included."""
-        return -self.nll
-
-    @property
-    def aic(self) -> float:
-        """−2 loglik + 2 n_params."""
-        return 2.0 * self.nll + 2.0 * self.n_params
-
-    @property
-    def bic(self) -> float:
-        """−2 loglik + log(weight) n_params."""
-        return float(2.0 * self.nll + np.log(self.weight) * self.n_params)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimality test was met."""
-        return self.status is Status.CONVERGED
-
-    @property
-    def message(self) -> str:
-        """The status in words; with holes, what kind of summit it is and the best of how many."""
-        if not (self.converged and self.curvature > 0.0) or self.method == "closed-form":
-            return self.status.message
-        flat = " up to what the data cannot tell" if self.not_identified else ""
-        starts = f"best of {self.n_starts} start{'s' * (self.n_starts > 1)}"
-        return f"{self.status.message}; certified local maximum{flat}, {starts}"
-
-    @property
-    def n_iter(self) -> int:
-        """Iterations after the start."""
-        return max(len(self.trace) - 1, 0)
+        return goodness_of(self, correction)
 
     @cached_property
     def missing(self) -> MissingReport:

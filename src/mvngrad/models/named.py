@@ -12,8 +12,10 @@ from mvngrad.models.autoregressive import AR1
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.compound_symmetry import CompoundSymmetry
 from mvngrad.models.diagonal import Diagonal, Spherical
+from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.heterogeneous import Heterogeneous
 from mvngrad.models.masked import Banded
+from mvngrad.models.ppca import PPCA
 from mvngrad.models.structure import Structure
 from mvngrad.models.toeplitz import Toeplitz
 
@@ -29,7 +31,11 @@ NAMED: dict[str, Callable[[], Structure]] = {
     "heterogeneous-ar1": lambda: Heterogeneous(AR1()),
     "heterogeneous-toeplitz": lambda: Heterogeneous(Toeplitz()),
 }
-NUMBERED: dict[str, Callable[[int], Structure]] = {"banded": Banded}
+NUMBERED: dict[str, Callable[[int], Structure]] = {
+    "banded": Banded,
+    "factor": FactorAnalytic,
+    "ppca": PPCA,
+}
 
 
 def structure_named(name: object) -> Structure:
