@@ -92,7 +92,7 @@ def _initial(objective: Objective, own: Moments, start: Start) -> Array:
     if theta is None and start.factor is None:
         theta = structure.guess(scatter)
     if theta is None:
-        factor = start.factor_in(frame, np.diagonal(scatter))
+        factor = start.factor_in(frame, np.diagonal(frame.color(frame.color(scatter).T)))
         if structure.saturated:
             factor = scaled_to_unit_variance(factor, scatter)
         theta = structure.start_at(factor)
