@@ -12,7 +12,7 @@ import click
 
 from mvngrad._version import __version__
 from mvngrad.cli import options
-from mvngrad.cli.options import METHODS, MISSING, STRUCTURES
+from mvngrad.cli.options import METHODS, MISSING, ROTATIONS, STRUCTURES
 from mvngrad.cli.request import FitRequest, ImputeRequest, InspectRequest
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -15,7 +15,7 @@ PER_COLUMN = ("observed", "missing", "mean", "sd", "min", "max")
 MOST_PATTERNS = 1000  # most frequent first; ``missing.patterns`` counts them all
 
 
-def of_fit(fit: Fit) -> dict[str, Any]:
+def of_fit(fit: Fit, rotation: Any = None) -> dict[str, Any]:
     """Everything a program may ask of the fit."""
     columns = fit.columns
     return {
@@ -44,6 +44,8 @@ def of_fit(fit: Fit) -> dict[str, Any]:
         "coefficients": _coefficients(fit),
         "covariance": _square(columns, fit.covariance),
         "factor": [[number(x) for x in row] for row in fit.factor.tolist()],
+        "factors": _factors(fit, rotation),
+        "saturated": None if fit.saturated is None else number(fit.saturated),
         "missing": _missing(fit),
         "not_identified": [list(pair) for pair in fit.not_identified],
         "warnings": list(fit.warnings),
@@ -91,6 +93,23 @@ def _per_column(found: Inspection) -> list[tuple[Any, ...]]:
     values = (found.mean, found.deviation, found.least, found.most)
     numbers = zip(*([number(x) for x in v.tolist()] for v in values), strict=True)
     return [(n, found.n_rows - n, *row) for n, row in zip(counts, numbers, strict=True)]
+
+
+def _factors(fit: Fit, rotation: Any) -> dict[str, Any] | None:
+    """Loadings (rotated where asked for), uniquenesses and correlations of factors, by name."""
+    if fit.noise is None:
+        return None
+    factors = fit.factors if rotation is None else fit.factors.rotate(rotation)
+    names = [f"f{k + 1}" for k in range(factors.factor.shape[1])]
+    return {
+        "rotation": rotation,
+        "loadings": {
+            c: _named(names, row) for c, row in zip(fit.columns, factors.factor, strict=True)
+        },
+        "uniquenesses": _named(fit.columns, fit.noise),
+        "correlation": _square(names, factors.correlation),
+        "heywood": list(fit.heywood),
+    }
 
 
 def _coefficients(fit: Fit) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mvngrad.cli import files, notes
 from mvngrad.cli.documents import of_fit
-from mvngrad.cli.failures import INTERRUPTED, NOT_CONVERGED, USAGE, Failure
+from mvngrad.cli.failures import DATA, INTERRUPTED, NOT_CONVERGED, USAGE, Failure
 from mvngrad.cli.output import show
 from mvngrad.cli.progress import Progress
 from mvngrad.cli.reading import read
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
     from mvngrad.io.csv import CsvTable
     from mvngrad.io.table import Table
+    from mvngrad.models.factor_analytic import FactorAnalytic
     from mvngrad.models.linear import Linear
     from mvngrad.models.priors import InverseWishart
 
@@ -38,7 +39,7 @@ def fit_file(request: FitRequest) -> int:
 
 
 def _read(request: FitRequest, progress: Progress) -> CsvTable:
-    data = read(request.file, request.columns, progress)
+    data = read(request.file, _columns(request), progress)
     named = request.mean or ""
     notes.on_left_out([name for name in data.left_out if name not in named])
     if request.missing == "drop":
@@ -49,14 +50,14 @@ def _read(request: FitRequest, progress: Progress) -> CsvTable:
 def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
     from mvngrad.errors import MissingValuesError
 
-    table, mean = data.table, None
+    table, mean, covariance = data.table, None, _covariance(request, data)
     if request.mean is not None:
         table, mean = _with_design(data, request.mean, every=request.columns is not None)
     try:
         return fit_table(
             table,
             progress,
-            covariance=request.covariance,
+            covariance=covariance,
             mean=mean,
             prior=_prior(request),
             missing=request.missing,
@@ -69,6 +70,32 @@ def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
         )
     except MissingValuesError as error:
         raise notes.on_holes(data) from error
+
+
+def _covariance(request: FitRequest, data: CsvTable) -> str | FactorAnalytic:
+    """The name of a structure, or confirmatory factor analysis by a file of loadings."""
+    if request.loadings is None:
+        if request.correlated:
+            raise Failure("--correlated is for the factors of --loadings.", USAGE)
+        return request.covariance
+    from mvngrad.io.loadings import read_loadings
+    from mvngrad.models.factor_analytic import FactorAnalytic
+
+    found = read_loadings(request.loadings)
+    if found.columns != data.table.columns:
+        raise Failure(f"{request.loadings} and the data differ in columns.", DATA)
+    return FactorAnalytic(pattern=found.pattern, correlated=request.correlated)
+
+
+def _columns(request: FitRequest) -> tuple[str, ...] | None:
+    """The columns to read: those asked for, or those of a file of loadings."""
+    if request.loadings is None:
+        return request.columns
+    if request.columns is not None:
+        raise Failure("--loadings names the columns; leave --columns out.", USAGE)
+    from mvngrad.io.loadings import read_loadings
+
+    return read_loadings(request.loadings).columns
 
 
 def _prior(request: FitRequest) -> InverseWishart | None:
@@ -102,9 +129,9 @@ def _show(request: FitRequest, fit: Fit) -> None:
     from mvngrad.fitting.summary import summarise
 
     if request.as_json:
-        show(of_fit(fit))
+        show(of_fit(fit, request.rotate))
     else:
-        show(summarise(fit, source=request.file.name))
+        show(summarise(fit, source=request.file.name, rotation=request.rotate))
 
 
 def exit_code(fit: Fit) -> int:

@@ -18,6 +18,7 @@ from mvngrad.errors import (
     DataError,
     IllConditionedWarning,
     NotIdentifiedWarning,
+    NotPositiveDefiniteError,
     warn,
 )
 from mvngrad.fitting.closed import closed_form
@@ -33,6 +34,7 @@ from mvngrad.fitting.sample import sample_of
 from mvngrad.fitting.solution import Solution
 from mvngrad.fitting.solve import Run, iterate
 from mvngrad.fitting.start import Start
+from mvngrad.inference.goodness import saturated_loglik
 from mvngrad.io.missing import Missing
 from mvngrad.models.linear import Coefficients
 from mvngrad.models.means import FreeMean, Mean
@@ -169,6 +171,7 @@ def fit(
         columns=names,
         nll=solution.nll,
         penalty=solution.penalty,
+        saturated=_saturated(sample, structure, mean, penalty),
         prior=tuple(map(repr, priors)),
         weight=sample.weight,
         n_obs=sample.n_obs,
@@ -228,6 +231,19 @@ def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any, n_sta
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
     if callback is not None and not callable(callback):
         raise DataError(f"callback must be called with a Step; got {callback!r}.")
+
+
+def _saturated(
+    sample: Moments | Patterns, structure: Structure, mean: Mean, penalty: Penalty | None
+) -> float | None:
+    """The log-likelihood to hold a structure against, where it costs no fit of its own."""
+    plain = isinstance(mean, FreeMean) and penalty is None and not structure.saturated
+    if not (plain and isinstance(sample, Moments)):
+        return None
+    try:
+        return saturated_loglik(sample)
+    except NotPositiveDefiniteError:  # too few rows: the saturated model has no maximum
+        return None
 
 
 class Means(NamedTuple):

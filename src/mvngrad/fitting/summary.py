@@ -10,6 +10,7 @@ import numpy as np
 
 from mvngrad.core.roots import correlation_condition
 from mvngrad.errors import DataError
+from mvngrad.fitting.factor_tables import factor_tables
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
 from mvngrad.fitting.plaintext import (
     Facts,
@@ -36,12 +37,12 @@ def summary(fit: Fit) -> str:
     return as_text(summarise(fit))
 
 
-def summarise(fit: Fit, source: str | None = None) -> Summary:
+def summarise(fit: Fit, source: str | None = None, rotation: str | None = None) -> Summary:
     """The summary as an object; ``source`` says where the data came from."""
     return Summary(
         "Multivariate normal, fitted by maximum likelihood",
         _facts(fit, source),
-        tuple(_tables(fit)),
+        tuple(_tables(fit, rotation)),
         fit.warnings,
         _notes(fit),
     )
@@ -84,6 +85,7 @@ def _facts(fit: Fit, source: str | None) -> Facts:
         ("Time", f"{fit.seconds:.3f} s"),
         ("Log-likelihood", fixed(fit.loglik, 3)),
         *([("Penalised", fixed(fit.loglik - fit.penalty, 3))] if fit.prior else []),
+        *_chi_square(fit),
         ("AIC", fixed(fit.aic, 3)),
         ("BIC", fixed(fit.bic, 3)),
         ("Status", status_name(fit)),
@@ -91,6 +93,14 @@ def _facts(fit: Fit, source: str | None) -> Facts:
         ("Iterations", f"{fit.n_iter} ({fit.n_eval} evaluation{'s' * (fit.n_eval != 1)})"),
         ("Optimality", f"{fit.optimality:.1e}" if fit.optimality else "0"),
     )
+
+
+def _chi_square(fit: Fit) -> Facts:
+    """Against the saturated model, where there is something left to test."""
+    if fit.saturated is None or not fit.goodness().df:
+        return ()
+    statistic, df, pvalue, _ = fit.goodness()
+    return (("Chi-square", f"{statistic:.2f}, {df} df, p {pvalue:.3g}"),)
 
 
 def _with_holes(fit: Fit, found: Holes) -> tuple[Facts, Facts]:
@@ -117,12 +127,12 @@ def status_name(fit: Fit) -> str:
     return name if fit.converged else f"not converged ({name})"
 
 
-def _tables(fit: Fit) -> Iterator[PlainTable]:
+def _tables(fit: Fit, rotation: str | None) -> Iterator[PlainTable]:
     yield _moments_table(fit)
     if fit.coefficients is not None:
         yield coefficient_table(fit)
     if fit.noise is not None:
-        yield from _factor_tables(fit)
+        yield from factor_tables(fit, rotation)
     if len(fit.columns) > 1 and not isinstance(fit.structure, Diagonal | Spherical):
         whole = len(fit.columns) <= MOST_CORRELATED
         yield _correlation_matrix(fit) if whole else _strongest_correlations(fit)
@@ -153,23 +163,6 @@ def coefficient_table(fit: Fit) -> PlainTable:
     values = np.atleast_2d(given.T).T.tolist() if given is not None else []
     lines = zip(short_names(of[0]), values, strict=True)
     return PlainTable(title, header, tuple((n, *(f"{x:.4g}" for x in line)) for n, line in lines))
-
-
-def _factor_tables(fit: Fit) -> Iterator[PlainTable]:
-    """Loadings and uniquenesses in units of standard deviations; correlations of factors."""
-    names, noise = short_names(fit.columns), fit.noise
-    assert noise is not None
-    across = tuple(f"f{k + 1}" for k in range(fit.factor.shape[1]))
-    loads, unique = fit.factor / fit.deviations[:, None], noise / fit.deviations**2
-    rows = tuple(
-        (name, *(f"{x:z.3f}" for x in own), f"{u:z.3f}")
-        for name, own, u in zip(names, loads, unique, strict=True)
-    )
-    yield PlainTable("Loadings, columns at unit variance", ("", *across, "uniqueness"), rows)
-    R = fit.factor_correlation
-    if R is not None and not np.array_equal(R, np.eye(len(R))):
-        pairs = tuple((a, *(f"{r:z.3f}" for r in own)) for a, own in zip(across, R, strict=True))
-        yield PlainTable("Correlations of the factors", ("", *across), pairs)
 
 
 def _correlation_matrix(fit: Fit) -> PlainTable:

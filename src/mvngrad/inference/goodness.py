@@ -19,8 +19,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mvngrad.core.checks import as_number
+from mvngrad.core.likelihood import LOG_2PI
 from mvngrad.core.moments import Moments
 from mvngrad.core.nll import nll
+from mvngrad.core.ops import log_diagonal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 Correction = Literal["none", "bartlett"]
@@ -158,7 +160,8 @@ def saturated_loglik(moments: Moments) -> float:
             f"likelihood: {moments.n_obs} rows of {moments.d} columns. A likelihood ratio against "
             "it needs more rows than columns, and no column a combination of the others."
         )
-    return -nll(moments, moments.mean, moments.frame.color(root))
+    d, logdet = moments.d, 2.0 * (log_diagonal(root) + moments.frame.logdet)
+    return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
 
 
 def _chi_square_tail(df: int, statistic: float) -> float:
