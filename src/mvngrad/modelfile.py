@@ -123,6 +123,8 @@ def _plain_fields(fit: Fit) -> Document:
         plain["n_starts"] = int(fit.n_starts)
     if fit.not_identified:
         plain["not_identified"] = [name for pair in fit.not_identified for name in pair]
+    if fit.saturated is not None:
+        plain["saturated"] = as_number(fit.saturated)
     if fit.prior:
         plain |= {"penalty": as_number(fit.penalty), "prior": list(fit.prior)}
     if fit.coefficients is not None:
@@ -157,6 +159,8 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
         plain |= {name: file.array(name, None) for name in OPTIONAL if name in file}
         plain |= _since_holes(record, columns)
         plain |= _regression(record, file, d)
+        if "saturated" in record:
+            plain["saturated"] = record.number("saturated")
         if "prior" in record:
             plain |= {"penalty": record.number("penalty"), "prior": record.texts("prior")}
         fit = Fit(

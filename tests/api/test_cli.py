@@ -30,6 +30,7 @@ KEYS = {
 # What is printed
 
 
+@pytest.mark.filterwarnings("ignore:Heywood case")
 @pytest.mark.parametrize("covariance", [name.replace(":N", ":1") for name in STRUCTURES])
 @pytest.mark.parametrize("method", ["auto", "l-bfgs"])
 def test_json_is_one_document_that_agrees_with_the_library(mvngrad, data, covariance, method):

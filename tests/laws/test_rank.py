@@ -173,7 +173,6 @@ def test_rows_of_the_table_are_what_they_say(rng):
 
 
 def test_factor_analysis_is_the_default(rng):
-    pytest.importorskip("mvngrad.models.factor_analytic", reason="no FactorAnalytic here yet")
     X = rows_with_factors(400, 9, 2, rng)
     chosen = mg.select_rank(X)
     assert chosen.rank == 2

@@ -22,6 +22,7 @@ from mvngrad.fitting.result import Fit
 from mvngrad.fitting.sample import sample_of
 from mvngrad.inference.goodness import GoodnessOfFit, likelihood_ratio
 from mvngrad.models.diagonal import Diagonal
+from mvngrad.models.factor_analytic import FactorAnalytic
 
 FitRank = Callable[..., Fit]
 
@@ -107,10 +108,7 @@ def select_rank(
 
 
 def _factor_analytic(data: Any, rank: int, **fit_options: Any) -> Fit:
-    from importlib import import_module
-
-    structure = import_module("mvngrad.models.factor_analytic").FactorAnalytic
-    return fit(data, structure(rank), **fit_options)
+    return fit(data, FactorAnalytic(rank), **fit_options)
 
 
 def _by_fits(

@@ -118,7 +118,8 @@ def _rows(fit: Fit) -> str:
 
 def covariance_name(fit: Fit) -> str:
     """The structure as ``mvngrad.fit`` calls it."""
-    return name_of(fit.structure)
+    by_pattern = getattr(fit.structure, "pattern", None) is not None
+    return "factors by a pattern" if by_pattern else name_of(fit.structure)
 
 
 def status_name(fit: Fit) -> str:

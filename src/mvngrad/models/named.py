@@ -70,7 +70,8 @@ def names() -> list[str]:
 def name_of(structure: Structure) -> str:
     """How ``fit`` may be told of the structure: its name if it has one, else its ``repr``."""
     wanted = repr(structure)
-    for name, build in NAMED.items():
-        if repr(build()) == wanted:
-            return name
-    return wanted
+    given = {name: repr(build()) for name, build in NAMED.items()}
+    for number in (getattr(structure, "width", None), getattr(structure, "rank", None)):
+        if isinstance(number, int):
+            given |= {f"{word}:{number}": repr(build(number)) for word, build in NUMBERED.items()}
+    return next((name for name, shown in given.items() if shown == wanted), wanted)
