@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_the_output_shown_is_the_output():
 @pytest.mark.parametrize("line", [li for li in LINES if li.startswith("mvngrad ")])
 def test_the_other_commands_run(line, tmp_path):
     command, _, _ = line.partition("#")
-    arguments = [str(ROOT / a) if "/" in a else a for a in command.split()[1:]]
+    arguments = [str(ROOT / a) if "/" in a else a for a in shlex.split(command)[1:]]
     arguments = ["2" if a == "20" else a for a in arguments]
     done = subprocess.run(
         [sys.executable, "-m", "mvngrad.cli", *arguments],
