@@ -7,6 +7,7 @@ the same ones of uncorrelated normal data of the same n and d, at a quantile
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,13 @@ import numpy as np
 
 from mvngrad.core.checks import as_generator, as_number
 from mvngrad.core.moments import Moments
-from mvngrad.errors import DataError, MissingValuesError, NotPositiveDefiniteError
+from mvngrad.errors import (
+    DataError,
+    DataWarning,
+    MissingValuesError,
+    NotIdentifiedWarning,
+    NotPositiveDefiniteError,
+)
 from mvngrad.fitting.fit import fit
 from mvngrad.fitting.parallel import correlation_eigenvalues, leading, noise_eigenvalues
 from mvngrad.fitting.rank_selection import Criterion, RankRow, RankSelection
@@ -117,7 +124,10 @@ def _by_fits(
     data, options, d = _read_once(data, options)
     saturated = _saturated(data, options)
     ranks = range(_as_max_rank(max_rank, d) + 1)
-    table = tuple(_row(k, fit_rank(data, k, **options), saturated) for k in ranks)
+    with warnings.catch_warnings():  # a fit of the rank that is chosen will say it again
+        warnings.simplefilter("ignore", DataWarning)
+        warnings.simplefilter("ignore", NotIdentifiedWarning)
+        table = tuple(_row(k, fit_rank(data, k, **options), saturated) for k in ranks)
     best = min(table, key=lambda row: getattr(row, criterion))
     return RankSelection(best.rank, criterion, table)
 
