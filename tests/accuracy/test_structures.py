@@ -1,4 +1,4 @@
-"""∂J/∂θ of patterned covariances against a hundred digits.
+"""∂J/∂θ of patterned covariances and factor models against a hundred digits.
 
 The truth is a central difference, in 100-digit arithmetic, of J at S(θ) as it is defined, entry
 by entry: nothing of roots, recursions or adjoints is shared. With Eⱼ = L⁻¹∂ⱼS L⁻ᵀ,
@@ -80,6 +80,25 @@ def kronecker(theta):
     return np.kron(ar1(theta[:2], 2), L @ L.T)
 
 
+def factor_analytic(theta):
+    Lambda, s = theta[:D].reshape(D, 1), theta[D:]
+    return Lambda @ Lambda.T + np.array([[s[i] ** 2 if i == j else mp.zero for j in range(D)]
+                                         for i in range(D)])  # fmt: skip
+
+
+def ppca(theta):
+    Lambda = theta[: 2 * D].reshape(D, 2)
+    return Lambda @ Lambda.T + mp.exp(2 * theta[-1]) * exact(np.eye(D))
+
+
+def confirmatory(theta):
+    """Columns 0, 1 on one factor, 2, 3 on another; rows of R are those of a triangle, normed."""
+    a, b, c, e, u, *s = theta
+    R = np.array([[mp.one, mp.zero], [u / mp.sqrt(1 + u**2), 1 / mp.sqrt(1 + u**2)]])
+    W = np.array([[a, mp.zero], [b, mp.zero], [mp.zero, c], [mp.zero, e]]) @ R
+    return W @ W.T + np.diag(np.array([x**2 for x in s]))
+
+
 class Problem(NamedTuple):
     """A structure, S(θ) in plain words, and θ at which S is more and more singular."""
 
@@ -117,6 +136,35 @@ PROBLEMS = {
         mg.RandomEffects(Z) + mg.Spherical(),
         random_effects,
         [[1.0, 0.2, -0.3, 0.5, 0.1], [2.0, 0.3, 1.0, 2.0, -14.0], [1e3, 5.0, 1.0, 0.1, -20.0]],
+    ),
+    "factor analysis": Problem(
+        mg.FactorAnalytic(1),
+        factor_analytic,
+        [
+            [1.0, -0.5, 0.8, 0.3, 0.7, 0.9, 1.1, 0.5],
+            [1.0, -0.5, 0.8, 0.3, 1e-4, 0.9, 1.1, 0.5],
+            [1.0, -0.5, 0.8, 0.3, 1e-4, 1e-4, 1e-4, 1e-4],
+            [3.0, -0.5, 0.8, 0.3, 1e-9, 0.9, 1e-3, 0.5],
+        ],
+    ),
+    "principal components": Problem(
+        mg.PPCA(2),
+        ppca,
+        [
+            [1.0, -0.5, 0.8, 0.3, 0.2, 0.4, -0.6, 0.1, -0.3],
+            [1.0, -0.5, 0.8, 0.3, 0.2, 0.4, -0.6, 0.1, -9.0],
+        ],
+    ),
+    "confirmatory": Problem(
+        mg.FactorAnalytic(
+            pattern=[[np.nan, 0], [np.nan, 0], [0, np.nan], [0, np.nan]], correlated=True
+        ),
+        confirmatory,
+        [
+            [1.0, -0.5, 0.8, 0.3, 0.4, 0.7, 0.9, 1.1, 0.5],
+            [1.0, -0.5, 0.8, 0.3, 0.4, 1e-4, 0.9, 1e-4, 0.5],
+            [1.0, -0.5, 0.8, 0.3, 30.0, 1e-4, 1e-4, 1e-4, 0.5],
+        ],
     ),
     "kronecker": Problem(
         mg.Kronecker(mg.AR1().sized(2), mg.Cholesky()),
