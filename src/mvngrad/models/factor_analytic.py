@@ -16,7 +16,8 @@ from mvngrad.errors import DataError
 from mvngrad.models import profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
-from mvngrad.models.pattern import Pattern, generic_rank
+from mvngrad.models.pattern import Pattern
+from mvngrad.models.rank import generic_rank
 from mvngrad.models.spectrum import best_loadings
 from mvngrad.models.structure import Loaded, Structure
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.frame import Equivariance
-from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
 from mvngrad.models.loadings import PatternedLoadings
-
-if TYPE_CHECKING:
-    from mvngrad.models.factor_analytic import FactorAnalytic
 
 SHARED = 0.6  # of what a column has in common with its factor's, at the start
 NEGLIGIBLE = 1e-9  # of the largest singular value: counts as none
@@ -141,19 +136,6 @@ class Pattern:
         numeric = self.given.dtype != object
         pattern = self.given if numeric else [list(map(_plain, row)) for row in self.given]
         return {"pattern": pattern, "correlated": self.map.correlated, "scale": self.scale}
-
-
-def generic_rank(structure: FactorAnalytic) -> int:
-    """Rank of push at a random θ, by its adjoint on random cotangents of S."""
-    rng = np.random.default_rng(0)
-    d, p = structure.columns, structure.size
-    theta = rng.uniform(0.5, 1.5, p)
-    rows = []
-    for _ in range(min(p, d * (d + 1) // 2) + 5):
-        M = rng.standard_normal((d, d))
-        rows.append(structure.pull(theta, Score(M + M.T, IdentityCovariance())))
-    values = np.linalg.svd(np.array(rows), compute_uv=False)
-    return int(np.count_nonzero(values > NEGLIGIBLE * values[0]))
 
 
 def _is_numeric(pattern: Any) -> bool:
