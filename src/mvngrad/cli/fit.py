@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 def fit_file(request: FitRequest) -> int:
     """Do what is asked; the exit code."""
     files.require_places_of_fit(request)
+    if request.rotate and not request.covariance.startswith(("factor:", "ppca:")):
+        raise Failure("--rotate is for the loadings of --covariance factor:N or ppca:N.", USAGE)
     with warnings.catch_warnings(record=True) as caught, Progress() as progress:
         warnings.simplefilter("always")
         data = _read(request, progress)

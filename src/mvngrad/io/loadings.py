@@ -42,7 +42,8 @@ def read_loadings(path: Path) -> LoadingPattern:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [(k, row) for k, row in enumerate(csv.reader(file), 1) if any(row)]
     except (OSError, UnicodeError) as error:
-        raise DataError(f"cannot read the loadings of {path}: {error}.") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise DataError(f"cannot read the loadings of {path}: {why}.") from error
     if len(lines) < 2 or len(lines[0][1]) < 2:
         raise DataError(
             f"{path} holds no loadings: a first line names the factors, after an empty entry, and "

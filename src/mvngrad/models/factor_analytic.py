@@ -89,6 +89,11 @@ class FactorAnalytic(Structure):
                 f"the pattern has {self.pattern.d} rows and the data {d} columns; need one row of "
                 "loadings a column."
             )
+        if self.pattern is None and self.rank > d:
+            raise DataError(
+                f"FactorAnalytic({self.rank}) has more factors than the {d} columns of the data. "
+                "Use a smaller rank; with as many as columns, covariance='full' is the same."
+            )
         sized = super().sized(d)
         sized.__dict__.pop("loadings", None)
         return sized
