@@ -15,6 +15,7 @@ from mvngrad.models import profile
 from mvngrad.models.data import Complete
 from mvngrad.models.means import FreeMean
 from mvngrad.models.objective import Objective, solve_consistent
+from mvngrad.models.shares import hessian_of
 from mvngrad.models.spectrum import best_loadings, smallest_curvature, spectrum_of
 
 D, K, N = 8, 2, 300
@@ -75,11 +76,11 @@ def test_curvature_of_the_profile_is_the_derivative_of_its_slope(X, rng, edge):
         ahead, behind = (surface.at(p) for p in moved)
         slope = (ahead.psi * ahead.slope - behind.psi * behind.slope)[psi > 0.0] / (2 * h)
         close(H[i], slope, atol=1e-7 * np.abs(H).max())
-        close(at.spectrum.curvature_product(np.eye(len(H))[i]), H[i], atol=1e-12)
+        close(hessian_of(at.spectrum)(np.eye(len(H))[i]), H[i], atol=1e-6 * np.abs(H).max())
 
 
-def test_loadings_by_lanczos_are_those_of_all_eigenvalues(rng):
-    d = 60
+def test_loadings_by_block_products_are_those_of_all_eigenvalues(rng):
+    d = 80
     common = rng.standard_normal((300, 3)) @ rng.standard_normal((3, d))
     M = covariance(common + rng.standard_normal((300, d)))
     psi = rng.uniform(0.5, 1.5, d)
@@ -92,7 +93,7 @@ def test_smallest_curvature_by_products_is_that_of_the_matrix(X):
     M = covariance(X)
     spectrum = spectrum_of(M, profile.solution(M, K)[1], K)[1]
     dense, fast = smallest_curvature(spectrum)[0], by_products(spectrum)[0]
-    assert fast == pytest.approx(dense, rel=1e-8)
+    assert fast == pytest.approx(dense, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,13 @@ def iterate(
     objective = Objective(data, structure.working(), mean.in_frame(own.frame))
     generator, found = as_generator(rng), []
     for k in range(n_starts):
-        first = k == 0
-        params = _initial(objective, own, start) if first else _scattered(objective, own, generator)
+        with calm_blas(own.d):
+            params = _scattered(objective, own, generator) if k else _initial(objective, own, start)
         if params is None:
             break
         try:
-            found.append(_from(objective, params, structure, mean, run))
+            with calm_blas(own.d):
+                found.append(_from(objective, params, structure, mean, run))
         except KeyboardInterrupt:
             if not found:
                 raise

@@ -149,6 +149,11 @@ class FactorAnalytic(Structure):
         W = self.common(theta)
         return W @ W.T + np.diag(self.noise(theta))
 
+    def times(self, theta: Array, B: Array) -> Array:
+        """W(WᵀB) + diag(s²)B, in O(dk) a column."""
+        W = self.common(theta)
+        return np.asarray(W @ (W.T @ B) + self.noise(theta)[:, None] * B)
+
     def operator(self, theta: Array) -> Covariance:
         """Whitening in O(dk) a column."""
         return LowRankCovariance.of(self.common(theta), self.noise(theta))

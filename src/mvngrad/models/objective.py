@@ -7,7 +7,7 @@ units. No formula stands here: the gradient is the likelihood's score through th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Protocol, cast
 
@@ -81,6 +81,7 @@ class Point:
     evaluation: Evaluation
     covariance: Covariance
     free: Mask | None = None  # entries not held at the edge of the family; None: all
+    known: dict[str, float] = field(default_factory=dict, repr=False)  # worked out before
 
     def off_edge(self, v: Array) -> Array:
         """v without the entries held at the edge."""
@@ -248,7 +249,7 @@ class Objective:
         found = self.structure.solve_information(theta, S, of_theta, free[len(of_beta) :])
         if found is None:
             return None
-        of_mean = self.structure.cov(theta) @ of_beta.reshape(len(self.data.center), -1)
+        of_mean = self.structure.times(theta, of_beta.reshape(len(self.data.center), -1))
         return np.concatenate([of_mean.ravel(), found])
 
     def optimality(self, point: Point) -> float:
@@ -260,6 +261,11 @@ class Objective:
         as where a variance is estimated 0, what is outside its range counts by its square; what is
         held at the edge of the family, by the height from there.
         """
+        if "optimality" not in point.known:
+            point.known["optimality"] = self._optimality(point)
+        return point.known["optimality"]
+
+    def _optimality(self, point: Point) -> float:
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self._scoring(point)

@@ -206,6 +206,10 @@ class Structure(ABC):
         """The same family in the coordinates in which iterations run; default: itself."""
         return self
 
+    def times(self, theta: Array, B: Array) -> Array:
+        """S(θ)B for B (d, m)."""
+        return self.cov(theta) @ B
+
     def reported_factor(self, factor: Array) -> Array:
         """Λ̂ as a Fit shows it: lower-triangular; a structure may show it as it was fitted."""
         return lower_root(factor)
