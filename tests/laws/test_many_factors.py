@@ -62,7 +62,7 @@ def test_squared_complement_by_products_is_the_matrix(rng, weight):
 
 def test_information_of_many_columns_is_that_of_the_matrix(rng):
     """(V, w) with the thin square of Φ and with Φ formed, some rows held."""
-    d, k = 330, 3
+    d, k = 400, 3
     Lambda, psi = rng.standard_normal((d, k)), rng.uniform(0.5, 2.0, d)
     F = FactorInformation.of(Lambda, psi, LowRankCovariance.of(Lambda, psi))
     free = rng.uniform(size=d) < 0.9
