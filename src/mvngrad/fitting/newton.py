@@ -8,7 +8,7 @@ import numpy as np
 
 from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Stop
-from mvngrad.fitting.first_order import begin, evaluated, moved
+from mvngrad.fitting.first_order import Iterate, begin, evaluated, moved
 from mvngrad.models.objective import Objective, Point
 
 Product = Callable[[Array], Array]
@@ -43,9 +43,19 @@ def newton(monitor: Monitor, x: Array) -> None:
         finer = gain <= rounding and np.linalg.norm(after.g) >= 0.5 * np.linalg.norm(at.g)
         if ratio > 0.1 and not finer:
             moved(monitor, at, after)
-            at = after
+            at = _across(monitor, after)
         elif finer or radius < SHORTEST:
             raise Stop(Status.STALLED)
+
+
+def _across(monitor: Monitor, at: Iterate) -> Iterate:
+    """The lowest of the points across an edge of the family, where one is lower than x."""
+    for other in monitor.objective.across(monitor.point(at.x)):
+        after = evaluated(monitor, other)
+        if after.f < at.f:
+            moved(monitor, at, after)
+            at = after
+    return at
 
 
 def _flat(g: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal, final
 
@@ -13,7 +14,7 @@ from mvngrad.core.low_rank import LowRankCovariance
 from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError
-from mvngrad.models import profile
+from mvngrad.models import correlations, profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
 from mvngrad.models.pattern import Pattern, generic_rank
@@ -180,15 +181,24 @@ class FactorAnalytic(Structure):
         of_eta = self.loadings.cotangent(eta, of_dW) + self.loadings.bend(eta, of_W, d_eta)
         return np.concatenate([of_eta, 2.0 * ds * score.diagonal()])
 
-    def at_edge(self, theta: Array, score: Score) -> Mask:
-        """Where ψ_j is next to 0, and J would fall as it goes there: θ (p,) of bool."""
+    def at_edge(self, theta: Array, score: Score) -> Mask | None:
+        """Where ψ_j is next to 0, or a factor next to others, and J falls as it goes there."""
         s = self.split(theta)[1]
         W = self.common(theta)
         near = s**2 <= AT_EDGE * ((W**2).sum(axis=1) + s**2)
         held = np.zeros(len(theta), dtype=bool)
         if near.any():
             held[-len(s) :] = near & (score.diagonal() >= 0.0)
+        if self.pattern is not None:
+            held[: -len(s)] = correlations.held(self.pattern.map, theta, self.pull, score)
         return held
+
+    def across(self, theta: Array, gradient: Array) -> Iterator[Array]:
+        """Where factors are perfectly correlated, if J falls towards it; or back from there."""
+        if self.pattern is not None:
+            (eta, s), (of_eta, _) = self.split(theta), self.split(gradient)
+            for other in correlations.across(self.pattern.map, eta, of_eta):
+                yield np.concatenate([other, s])
 
     def solve_information(self, theta: Array, S: Covariance, g: Array, free: Mask) -> Array | None:
         """F⁺g for the information F of one observation, in closed form where there is one."""

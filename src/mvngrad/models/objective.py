@@ -6,7 +6,7 @@ units. No formula stands here: the gradient is the likelihood's score through th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Protocol, cast
@@ -89,9 +89,12 @@ class Point:
 
     @property
     def above_edge(self) -> float:
-        """½⟨θ, ∇⟩ of the entries held: how far J/n, even in them, is above its value at 0."""
+        """½|⟨θ, ∇⟩| of the entries held: how far J/n is above its value at the edge.
+
+        There θ is 0, and J/n even in it; or ∞, and J/n even in 1/θ.
+        """
         held = self.params - self.off_edge(self.params)
-        return 0.5 * float(held @ self.gradient)
+        return 0.5 * float(np.abs(held * self.gradient).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +178,12 @@ class Objective:
             return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
 
         return product
+
+    def across(self, point: Point) -> Iterator[Array]:
+        """Other parameters, on an edge of the family or off it, at which J may be lower."""
+        beta, theta = self.split(point.params)
+        for other in self.structure.across(theta, self.split(point.gradient)[1]):
+            yield np.concatenate([beta, other])
 
     def em_step(self, point: Point) -> Array:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""

@@ -11,6 +11,7 @@ information times v is pull(½n S⁻¹ push(v) S⁻¹). No structure writes a gr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -164,6 +165,10 @@ class Structure(ABC):
     def common(self, theta: Array) -> Array:  # noqa: ARG002
         """W (d, k), loadings on independent factors: S = WWᵀ + diag ψ."""
         return np.zeros((self.columns, 0))
+
+    def across(self, theta: Array, gradient: Array) -> Iterator[Array]:  # noqa: ARG002
+        """Other θ, on an edge of the family or off it, at which J may be lower than nearby."""
+        return iter(())
 
     def at_edge(self, theta: Array, score: Score) -> Mask | None:  # noqa: ARG002
         """Entries of θ next to 0, the edge of the family, to which J falls: (p,) of bool, or None.
