@@ -22,6 +22,7 @@ from mvngrad.models.loadings import PatternedLoadings
 FAR = 1e6
 TRIED = 5.0  # |u_f| from which the edge is tried: a multiple correlation of 0.98
 BACK = (1.0, 10.0, 100.0)  # where a factor that leaves the edge goes
+PARTNER = 0.1  # correlation from which a factor is named
 
 Pull = Callable[[Array, Score], Array]
 
@@ -37,6 +38,12 @@ def held(loadings: PatternedLoadings, theta: Array, pull: Pull, score: Score) ->
     return found
 
 
+def above(loadings: PatternedLoadings, eta: Array, gradient: Array) -> float:
+    """Σ −½⟨u_f, ∇⟩ over factors at the edge, J not falling from it."""
+    outward = loadings.outward(eta, gradient)[loadings.spans(eta) >= 0.5 * FAR]
+    return -0.5 * float(np.minimum(outward, 0.0).sum())
+
+
 def across(loadings: PatternedLoadings, eta: Array, gradient: Array) -> Iterator[Array]:
     """η at the edge for each factor that J falls with towards it, and off it where J falls so."""
     spans, outward = loadings.spans(eta), loadings.outward(eta, gradient)
@@ -45,3 +52,11 @@ def across(loadings: PatternedLoadings, eta: Array, gradient: Array) -> Iterator
     for f in np.flatnonzero((spans >= 0.5 * FAR) & (outward > 0.0)).tolist():
         for length in BACK:
             yield loadings.spanned(eta, f, length)
+
+
+def combined(loadings: PatternedLoadings, eta: Array) -> list[tuple[int, list[int]]]:
+    """Each factor that is a combination of factors before it, and those with a share in it."""
+    R = loadings.parts(eta).R
+    found = np.flatnonzero(loadings.spans(eta) >= 0.5 * FAR).tolist()
+    Phi = R @ R.T
+    return [(f, [g for g in range(f) if abs(Phi[f, g]) > PARTNER]) for f in found]

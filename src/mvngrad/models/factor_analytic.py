@@ -193,6 +193,26 @@ class FactorAnalytic(Structure):
             held[: -len(s)] = correlations.held(self.pattern.map, theta, self.pull, score)
         return held
 
+    def above_edge(self, theta: Array, gradient: Array, held: Mask) -> float:
+        """½⟨s, ∇⟩ of the noise held, and −½⟨u_f, ∇⟩ of factors next to others."""
+        (eta, s), (of_eta, of_s) = self.split(theta), self.split(gradient)
+        of_noise = 0.5 * float((s * of_s)[held[-len(s) :]].sum())
+        if self.pattern is None:
+            return of_noise
+        return of_noise + correlations.above(self.pattern.map, eta, of_eta)
+
+    def combined(self, theta: Array) -> list[tuple[int, list[int]]]:
+        """Factors that are combinations of others: each, and which."""
+        eta = self.split(theta)[0]
+        return [] if self.pattern is None else correlations.combined(self.pattern.map, eta)
+
+    def lengths(self, theta: Array) -> Array:
+        """1, but for correlations near ±1."""
+        found = np.ones(len(theta))
+        if self.pattern is not None:
+            found[: self.n_loadings] = self.pattern.map.lengths(self.split(theta)[0])
+        return found
+
     def across(self, theta: Array, gradient: Array) -> Iterator[Array]:
         """Where factors are perfectly correlated, if J falls towards it; or back from there."""
         if self.pattern is not None:

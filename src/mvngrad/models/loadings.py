@@ -164,6 +164,13 @@ class PatternedLoadings:
         """|u_f| (k,) of the entries that are free."""
         return np.sqrt(self._by_row(self._split(eta)[1] ** 2))
 
+    def lengths(self, eta: Array) -> Array:
+        """By how much entries of η move for a row of R to turn by about 1: √(1 + |u_f|²)."""
+        found = np.ones(self.size)
+        rows = np.sqrt(1.0 + self.spans(eta) ** 2)[self._lower[0]]
+        found[self.n_free : self.n_free + len(rows)] = rows
+        return found
+
     def outward(self, eta: Array, gradient: Array) -> Array:
         """⟨u_f, ∂/∂u_f⟩ (k,)."""
         return self._by_row(self._split(eta)[1] * self._split(gradient)[1])

@@ -9,66 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 
-from mvngrad.core.curvature import Product
-from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.protocol import Data
 from mvngrad.models.ridge import LoadingRidge
 from mvngrad.models.solving import pseudo_inverse, solve_consistent
 from mvngrad.models.structure import Structure
 
 HALF_DIGITS = 1e-6
 FORMED = 400  # parameters up to which an information with redundant ones is formed
-
-
-class Data(Protocol):
-    """What an objective asks of data: ``Complete`` moments, or ``Observed`` rows with holes."""
-
-    @property
-    def weight(self) -> float:
-        """n."""
-
-    @property
-    def center(self) -> Array:
-        """A mean (d,) to begin with; of complete data the best one."""
-
-    @property
-    def frame(self) -> AffineFrame:
-        """Where parameters live."""
-
-    @property
-    def volume(self) -> float:
-        """What J in the units of the data has beyond J in the frame."""
-
-    def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
-        """J and its gradients."""
-
-    def curvature(self, e: Evaluation, mu: Array) -> Product:
-        """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
-
-    @property
-    def ridge(self) -> Array | None:
-        """λ/sⱼ² (d,) of a prior on loadings."""
-
-    @property
-    def prior_scatter(self) -> tuple[float, Array]:
-        """κ and κT (d, d), as if so many more rows had that scatter about μ; 0 without a prior."""
-
-    def value_of_terms(self, mu: Array, S: Covariance) -> float:
-        """What priors add to J, in the units of the data."""
-
-    def flat(self, S: Covariance) -> Array:
-        """Whitened tangents of S (q, d, d) along which J does not change, whatever the data say."""
-
-    def expected(self, e: Evaluation, mu: Array) -> Moments:
-        """Moments of complete data, given what is observed, at the parameters of e."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +37,12 @@ class Point:
     evaluation: Evaluation
     covariance: Covariance
     free: Mask | None = None  # entries not held at the edge of the family; None: all
+    above_edge: float = 0.0  # how far J/n is above its value at the edge, for those held
     known: dict[str, float] = field(default_factory=dict, repr=False)  # worked out before
 
     def off_edge(self, v: Array) -> Array:
         """v without the entries held at the edge."""
         return v if self.free is None else np.where(self.free, v, 0.0)
-
-    @property
-    def above_edge(self) -> float:
-        """½|⟨θ, ∇⟩| of the entries held: how far J/n is above its value at the edge.
-
-        There θ is 0, and J/n even in it; or ∞, and J/n even in 1/θ.
-        """
-        held = self.params - self.off_edge(self.params)
-        return 0.5 * float(np.abs(held * self.gradient).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +74,11 @@ class Objective:
             value += self.ridge.value(theta) / n
             gradient[len(beta) :] += self.ridge.gradient(theta) / n
         held = self.structure.at_edge(theta, e.score)
-        free = None
-        if held is not None and held.any():
-            free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
-        return Point(params, value, gradient, e, e.covariance, free)
+        if held is None or not held.any():
+            return Point(params, value, gradient, e, e.covariance)
+        height = self.structure.above_edge(theta, gradient[len(beta) :], held)
+        free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
+        return Point(params, value, gradient, e, e.covariance, free, height)
 
     @cached_property
     def ridge(self) -> LoadingRidge | None:
@@ -178,6 +127,11 @@ class Objective:
             return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
 
         return product
+
+    def lengths(self, params: Array) -> Array:
+        """What a step in each parameter is measured in."""
+        beta, theta = self.split(params)
+        return np.concatenate([np.ones(len(beta)), self.structure.lengths(theta)])
 
     def across(self, point: Point) -> Iterator[Array]:
         """Other parameters, on an edge of the family or off it, at which J may be lower."""

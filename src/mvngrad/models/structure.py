@@ -166,6 +166,14 @@ class Structure(ABC):
         """W (d, k), loadings on independent factors: S = WWᵀ + diag ψ."""
         return np.zeros((self.columns, 0))
 
+    def above_edge(self, theta: Array, gradient: Array, held: Mask) -> float:
+        """½⟨θ, ∇⟩ of the entries held: how far J, even in them, is above its value at 0."""
+        return 0.5 * float(theta[held] @ gradient[held])
+
+    def lengths(self, theta: Array) -> Array:
+        """How far entries of θ go for S to move by about as much: what a step is measured in."""
+        return np.ones(len(theta))
+
     def across(self, theta: Array, gradient: Array) -> Iterator[Array]:  # noqa: ARG002
         """Other θ, on an edge of the family or off it, at which J may be lower than nearby."""
         return iter(())
