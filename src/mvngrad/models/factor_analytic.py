@@ -265,10 +265,10 @@ class FactorAnalytic(Structure):
         return self.theta(*profile.solution(S, self.rank))
 
     def best(self, S: Array, theta: Array) -> Array:
-        """The maximum for complete data with covariance S, from θ."""
+        """Near the maximum for complete data with covariance S, from θ: a thousandth of the way."""
         if self.pattern is not None:
             return self.start(S)
-        return self.theta(*profile.solution(S, self.rank, self.noise(theta)))
+        return self.theta(*profile.solution(S, self.rank, self.noise(theta), profile.NEARER))
 
     def guess(self, S: Array) -> Array:
         """Λ of principal components of S beside half of what the columns do not share."""

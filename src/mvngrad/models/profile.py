@@ -36,6 +36,7 @@ RELEASED = 0.05  # ψ_j/M_jj with which a row leaves the edge
 SUFFICIENT, HALVINGS = 1e-4, 40
 ROUNDING, MOST_ROUNDING = 1e-15, 1e-9
 ENOUGH = 100
+NEARER = 1e-3  # of the slope, at which an M-step ends: what it is a maximum of moves with it
 
 Evaluate = Callable[[Array, Array], tuple[float, Score]]
 
@@ -116,7 +117,7 @@ class Profile:
             after = self.at(there, at.Lambda)
             if after.value <= at.value - SUFFICIENT * length * gain + rounding:
                 seen = after.value < at.value - rounding
-                return after if seen or self._steepness(after) < 0.8 * self._steepness(at) else None
+                return after if seen or self.steepness(after) < 0.8 * self.steepness(at) else None
             length *= 0.5
             there = self._moved(at, step, length)
         return None
@@ -127,7 +128,8 @@ class Profile:
         largest = float(at.spectrum.values.max(initial=1.0))
         return min(ROUNDING * (1.0 + abs(at.value) + largest), MOST_ROUNDING)
 
-    def _steepness(self, at: State) -> float:
+    def steepness(self, at: State) -> float:
+        """The largest slope in log ψ."""
         return float(np.abs(self._slopes(at)).max(initial=0.0))
 
     def _slopes(self, at: State) -> Array:
@@ -196,10 +198,11 @@ def evaluator(M: Array) -> Evaluate:
     return at
 
 
-def solution(M: Array, k: int, psi: Array | None = None) -> tuple[Array, Array]:
+def solution(M: Array, k: int, psi: Array | None = None, share: float = 0.0) -> tuple[Array, Array]:
     """(Λ, ψ) at a local maximum of the likelihood for complete data with covariance M.
 
-    ``psi`` is where to begin. Iterations end where rounding hides anything better.
+    ``psi`` is where to begin. Iterations end where rounding hides anything better, or the slope is
+    a ``share`` of that at the beginning.
     """
     if k == 0:
         return np.zeros((len(M), 0)), np.diagonal(M).copy()
@@ -207,11 +210,14 @@ def solution(M: Array, k: int, psi: Array | None = None) -> tuple[Array, Array]:
     R = M / np.multiply.outer(scales, scales)
     profile = Profile(R, k, evaluator(R))
     at = profile.at(first_noise(R, k) if psi is None else _usable(psi / scales**2, k))
+    goal = share * profile.steepness(at)
     for _ in range(ENOUGH):
         after = profile.next(at)
         if after is None:
             break
         at = after
+        if profile.steepness(at) <= goal:
+            break
     return scales[:, None] * at.Lambda, scales**2 * at.psi
 
 
