@@ -22,6 +22,7 @@ GAP = 1e-6
 OURS = "mvngrad.fit, FactorAnalytic"
 MOST_IN_R = 200  # columns; beyond, factanal takes many minutes
 R_SECONDS = 300.0
+MOST_IN_STATSMODELS = 100  # columns; beyond, a call takes minutes
 INTRO = f"""\
 Whole calls on a float64 array in memory, from rows to loadings and noise. The gap is how far the
 log-likelihood at a candidate's estimate lies below the best of its table, computed by mvngrad.nll
@@ -90,7 +91,7 @@ def _candidates(X: Floats, k: int) -> dict[str, Callable[[], Estimate]]:
     if find_spec("sklearn"):
         for svd in ("lapack", "randomized"):
             calls[f"sklearn FactorAnalysis, {svd}, tol=1e-8"] = lambda svd=svd: _sklearn(X, k, svd)
-    if find_spec("statsmodels") and X.shape[1] <= MOST_IN_R:
+    if find_spec("statsmodels") and X.shape[1] <= MOST_IN_STATSMODELS:
         calls["statsmodels Factor, ml"] = lambda: _statsmodels(X, k)
     return calls
 

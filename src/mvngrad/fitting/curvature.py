@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy.linalg import LinAlgError
-from scipy.linalg import cho_factor, cho_solve
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
+from mvngrad.models.shares import Unsettled, hessian_of
 from mvngrad.models.spectrum import Spectrum, best_loadings, spectrum_of
 from mvngrad.models.spectrum import smallest_curvature as profile_curvature
 
@@ -22,8 +24,12 @@ NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
 LEAST = 8  # steps of Lanczos, or as many as there are parameters
 MOST = 150
 MOST_DENSE = 300  # columns of a factor model up to which its curvature is a matrix
+OVERLOOKED = 1e-6  # of Σ (e_r − 1), r ≤ k: an eigenvector that iterations have not seen
 VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
+
+
+Rows = npt.NDArray[np.intp]
 
 
 class Curvature(NamedTuple):
@@ -85,26 +91,53 @@ def _of_profile(objective: Objective, point: Point) -> Curvature:
     psi, k = structure.noise(theta), structure.rank
     if point.free is not None and np.count_nonzero(~point.free) <= k:
         psi = np.where(point.free[-len(psi) :], psi, 0.0)
-    _, spectrum = spectrum_of(M, psi, k)
-    value, v = by_products(spectrum) if len(M) > MOST_DENSE else profile_curvature(spectrum)
+    found, spectrum = _spectrum(M, psi, k)
+
+    def overlooked(t: float) -> Array:  # noqa: ARG001 - there is but one place to go
+        return np.concatenate([beta, structure.theta(found, psi)])
+
+    if not _is_best(structure.common(theta), found, psi):
+        return Curvature(-1.0, overlooked)
+    value, v, rows = _smallest_of_profile(M, psi, k, spectrum)
 
     def path(t: float) -> Array:
         moved = psi.copy()
-        moved[spectrum.rows] *= np.exp(t * v / np.abs(v).max())
+        moved[rows] *= np.exp(t * v / np.abs(v).max())
         return np.concatenate([beta, structure.theta(best_loadings(M, moved, k), moved)])
 
     return Curvature(value, path)
 
 
+def _spectrum(M: Array, psi: Array, k: int) -> tuple[Array, Spectrum]:
+    """Λ̂(ψ), found anew: by products of many columns, from a block at random."""
+    return spectrum_of(M, psi, k, whole=len(M) <= MOST_DENSE)
+
+
+def _is_best(W: Array, best: Array, psi: Array) -> bool:
+    """Whether the loadings of a point are Λ̂(ψ): Σ W²/ψ is Σ (e_r − 1) of the eigenvalues taken."""
+    seen = psi > 0.0
+    taken, all_of_k = (float((L[seen] ** 2 / psi[seen, None]).sum()) for L in (W, best))
+    return all_of_k - taken <= OVERLOOKED * (1.0 + all_of_k)
+
+
+def _smallest_of_profile(M: Array, psi: Array, k: int, at: Spectrum) -> tuple[float, Array, Rows]:
+    """The smallest curvature, its direction, and the rows it is of: by products of many columns."""
+    if len(M) > MOST_DENSE:
+        with suppress(Unsettled):
+            return *by_products(at), at.rows
+        at = spectrum_of(M, psi, k)[1]
+    return *profile_curvature(at), at.rows
+
+
 def by_products(at: Spectrum) -> tuple[float, Array]:
     """What ``models.spectrum.smallest_curvature`` says, by Lanczos: no eigenvalues of (d, d)."""
-    metric = 0.5 * at.B**2
-    factor = cho_factor(metric)
+    F, hessian = at.information, hessian_of(at)
 
     def apply(v: Array) -> Array:
-        return np.asarray(cho_solve(factor, at.curvature_product(v)))
+        return 2.0 * F.solve(hessian(v))
 
-    return lanczos(apply, lambda v: metric @ v, metric @ _anywhere(len(metric)))
+    start = 0.5 * F.product(_anywhere(len(at.rows)))
+    return lanczos(apply, lambda v: 0.5 * F.product(v), start)
 
 
 # Where θ reaches every S, curvature is that of J in (μ, S) itself, at a point where ∂J/∂S = 0: no

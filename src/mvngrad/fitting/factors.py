@@ -19,6 +19,7 @@ from mvngrad.fitting.estimates import NO_NOISE, Estimates
 from mvngrad.fitting.solution import Solution
 from mvngrad.inference.factors import Factors
 from mvngrad.inference.goodness import Correction, GoodnessOfFit, likelihood_ratio
+from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.structure import Structure
 
 DEPENDENT = 3e-5  # singular value of rows of length 1
@@ -74,6 +75,7 @@ def said_of_factors(
             "may be too many factors, too few rows, or a column that is nearly another"
         )
         said.append((text, DataWarning))
+    said += _said_of_correlations(structure, solution)
     if structure.excess:
         text = (
             f"{structure!r} is not identified: it has {structure.excess} parameter"
@@ -82,6 +84,24 @@ def said_of_factors(
         )
         said.append((text, NotIdentifiedWarning))
     return said
+
+
+def _said_of_correlations(structure: Structure, solution: Solution) -> Said:
+    """A warning where factors are perfectly correlated."""
+    if not isinstance(structure, FactorAnalytic) or solution.params is None:
+        return []
+    pairs = [
+        f"factor {f} with {' and '.join(map(str, others))}"
+        for f, others in structure.combined(solution.params)
+    ]
+    if not pairs:
+        return []
+    text = (
+        f"perfectly correlated factors: the likelihood is highest where {', and '.join(pairs)} "
+        "(counted from 0) are as one, their correlation matrix singular. The data do not tell "
+        "them apart by this pattern: use fewer factors, or free more loadings"
+    )
+    return [(text, DataWarning)]
 
 
 def factors_of(fit: Estimates) -> Factors:

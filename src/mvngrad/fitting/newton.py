@@ -8,7 +8,7 @@ import numpy as np
 
 from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Stop
-from mvngrad.fitting.first_order import begin, evaluated, moved
+from mvngrad.fitting.first_order import Iterate, begin, evaluated, moved
 from mvngrad.models.objective import Objective, Point
 
 Product = Callable[[Array], Array]
@@ -21,7 +21,9 @@ BENT = 1e-4
 
 
 def newton(monitor: Monitor, x: Array) -> None:
-    """x ← x + s, s minimising the quadratic model within a radius (Conn, Gould & Toint 2000).
+    """x ← x + Ds, s minimising the quadratic model within a radius (Conn, Gould & Toint 2000).
+
+    D is what steps are measured in: 1, or as a structure has it.
 
     Products with the Hessian of the observed-data J only; directions of negative curvature are
     followed to the edge, so a maximum or a saddle of J holds nothing up.
@@ -31,8 +33,9 @@ def newton(monitor: Monitor, x: Array) -> None:
     while True:
         point = monitor.point(at.x)
         flat = _flat(at.g) if monitor.objective.is_singular else FLAT
-        step, gain = _step(monitor.objective, point, radius, flat)
-        after = evaluated(monitor, at.x + step)
+        D = monitor.objective.lengths(at.x)
+        step, gain = _step(monitor.objective, point, radius, flat, D)
+        after = evaluated(monitor, at.x + D * step)
         rounding = 1e-14 * (1.0 + abs(at.f))
         ratio = (at.f - after.f + rounding) / (gain + rounding)
         if ratio > 0.75 and np.linalg.norm(step) > 0.8 * radius:
@@ -40,12 +43,22 @@ def newton(monitor: Monitor, x: Array) -> None:
         elif ratio < 0.25:
             radius = 0.25 * float(np.linalg.norm(step))
         # Where J is at rounding it tells nothing any more; the gradient still does.
-        finer = gain <= rounding and np.linalg.norm(after.g) >= 0.5 * np.linalg.norm(at.g)
+        finer = gain <= rounding and np.linalg.norm(D * after.g) >= 0.5 * np.linalg.norm(D * at.g)
         if ratio > 0.1 and not finer:
             moved(monitor, at, after)
-            at = after
+            at = _across(monitor, after)
         elif finer or radius < SHORTEST:
             raise Stop(Status.STALLED)
+
+
+def _across(monitor: Monitor, at: Iterate) -> Iterate:
+    """The lowest of the points across an edge of the family, where one is lower than x."""
+    for other in monitor.objective.across(monitor.point(at.x)):
+        after = evaluated(monitor, other)
+        if after.f < at.f:
+            moved(monitor, at, after)
+            at = after
+    return at
 
 
 def _flat(g: Array) -> float:
@@ -56,10 +69,13 @@ def _flat(g: Array) -> float:
     return max(FLAT, min(BENT, float(np.linalg.norm(g))))
 
 
-def _step(objective: Objective, at: Point, radius: float, flat: float) -> tuple[Array, float]:
-    """The step; none where the curvature has no value, as of a structure near its edge."""
+def _step(
+    objective: Objective, at: Point, radius: float, flat: float, D: Array
+) -> tuple[Array, float]:
+    """The step, over D; none where the curvature has no value, as of a structure near its edge."""
     try:
-        step, gain = steihaug(objective.hessian(at), at.gradient, radius, flat)
+        product = objective.hessian(at)
+        step, gain = steihaug(lambda v: D * product(D * v), D * at.gradient, radius, flat)
     except np.linalg.LinAlgError as error:
         raise Stop(Status.STALLED) from error
     if not (np.isfinite(gain) and np.isfinite(step).all()):

@@ -31,7 +31,8 @@ def profile(monitor: Monitor, x: Array) -> None:
         return value, Score(score.core / data.weight, score.covariance)
 
     surface = Profile(M, structure.rank, evaluate)
-    at = surface.at(structure.noise(objective.split(x)[1]))
+    theta = objective.split(x)[1]
+    at = surface.at(structure.noise(theta), structure.common(theta))
     step = 0.0
     while True:
         after = surface.released(at)

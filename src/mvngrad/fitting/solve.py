@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from mvngrad.core.checks import as_generator
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
-from mvngrad.core.threads import calm_blas
+from mvngrad.core.threads import calm_blas, single_blas
 from mvngrad.fitting.convergence import Monitor, Status, Step, Stop, nothing_at_start
 from mvngrad.fitting.curvature import NOISE, Curvature, smallest_curvature
 from mvngrad.fitting.methods import BY_GRADIENT, driver
@@ -59,12 +60,13 @@ def iterate(
     objective = Objective(data, structure.working(), mean.in_frame(own.frame))
     generator, found = as_generator(rng), []
     for k in range(n_starts):
-        first = k == 0
-        params = _initial(objective, own, start) if first else _scattered(objective, own, generator)
+        with _blas(structure, own.d):
+            params = _scattered(objective, own, generator) if k else _initial(objective, own, start)
         if params is None:
             break
         try:
-            found.append(_from(objective, params, structure, mean, run))
+            with _blas(structure, own.d):
+                found.append(_from(objective, params, structure, mean, run))
         except KeyboardInterrupt:
             if not found:
                 raise
@@ -72,6 +74,14 @@ def iterate(
         if found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}:
             break
     return replace(best_of(found), n_starts=len(found))
+
+
+def _blas(structure: Structure, d: int) -> AbstractContextManager[None]:
+    """BLAS on one thread where its threads gain little: on small matrices, and thin blocks.
+
+    Of a factor model all is products with thin blocks, so its bits depend on no number of threads.
+    """
+    return single_blas() if structure.by_profile else calm_blas(d)
 
 
 def _from(

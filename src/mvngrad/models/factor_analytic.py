@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal, final
 
@@ -13,7 +14,7 @@ from mvngrad.core.low_rank import LowRankCovariance
 from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError
-from mvngrad.models import profile
+from mvngrad.models import correlations, profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
 from mvngrad.models.pattern import Pattern
@@ -155,6 +156,11 @@ class FactorAnalytic(Structure):
         W = self.common(theta)
         return W @ W.T + np.diag(self.noise(theta))
 
+    def times(self, theta: Array, B: Array) -> Array:
+        """W(WᵀB) + diag(s²)B, in O(dk) a column."""
+        W = self.common(theta)
+        return np.asarray(W @ (W.T @ B) + self.noise(theta)[:, None] * B)
+
     def operator(self, theta: Array) -> Covariance:
         """Whitening in O(dk) a column."""
         return LowRankCovariance.of(self.common(theta), self.noise(theta))
@@ -181,15 +187,44 @@ class FactorAnalytic(Structure):
         of_eta = self.loadings.cotangent(eta, of_dW) + self.loadings.bend(eta, of_W, d_eta)
         return np.concatenate([of_eta, 2.0 * ds * score.diagonal()])
 
-    def at_edge(self, theta: Array, score: Score) -> Mask:
-        """Where ψ_j is next to 0, and J would fall as it goes there: θ (p,) of bool."""
+    def at_edge(self, theta: Array, score: Score) -> Mask | None:
+        """Where ψ_j is next to 0, or a factor next to others, and J falls as it goes there."""
         s = self.split(theta)[1]
         W = self.common(theta)
         near = s**2 <= AT_EDGE * ((W**2).sum(axis=1) + s**2)
         held = np.zeros(len(theta), dtype=bool)
         if near.any():
             held[-len(s) :] = near & (score.diagonal() >= 0.0)
+        if self.pattern is not None:
+            held[: -len(s)] = correlations.held(self.pattern.map, theta, self.pull, score)
         return held
+
+    def above_edge(self, theta: Array, gradient: Array, held: Mask) -> float:
+        """½⟨s, ∇⟩ of the noise held, and −½⟨u_f, ∇⟩ of factors next to others."""
+        (eta, s), (of_eta, of_s) = self.split(theta), self.split(gradient)
+        of_noise = 0.5 * float((s * of_s)[held[-len(s) :]].sum())
+        if self.pattern is None:
+            return of_noise
+        return of_noise + correlations.above(self.pattern.map, eta, of_eta)
+
+    def combined(self, theta: Array) -> list[tuple[int, list[int]]]:
+        """Factors that are combinations of others: each, and which."""
+        eta = self.split(theta)[0]
+        return [] if self.pattern is None else correlations.combined(self.pattern.map, eta)
+
+    def lengths(self, theta: Array) -> Array:
+        """1, but for correlations near ±1."""
+        found = np.ones(len(theta))
+        if self.pattern is not None:
+            found[: self.n_loadings] = self.pattern.map.lengths(self.split(theta)[0])
+        return found
+
+    def across(self, theta: Array, gradient: Array) -> Iterator[Array]:
+        """Where factors are perfectly correlated, if J falls towards it; or back from there."""
+        if self.pattern is not None:
+            (eta, s), (of_eta, _) = self.split(theta), self.split(gradient)
+            for other in correlations.across(self.pattern.map, eta, of_eta):
+                yield np.concatenate([other, s])
 
     def solve_information(self, theta: Array, S: Covariance, g: Array, free: Mask) -> Array | None:
         """F⁺g for the information F of one observation, in closed form where there is one."""
@@ -236,10 +271,10 @@ class FactorAnalytic(Structure):
         return self.theta(*profile.solution(S, self.rank))
 
     def best(self, S: Array, theta: Array) -> Array:
-        """The maximum for complete data with covariance S, from θ."""
+        """Near the maximum for complete data with covariance S, from θ: a thousandth of the way."""
         if self.pattern is not None:
             return self.start(S)
-        return self.theta(*profile.solution(S, self.rank, self.noise(theta)))
+        return self.theta(*profile.solution(S, self.rank, self.noise(theta), profile.NEARER))
 
     def guess(self, S: Array) -> Array:
         """Λ of principal components of S beside half of what the columns do not share."""

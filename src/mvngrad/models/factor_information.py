@@ -19,17 +19,17 @@ are combinations of others move S no further, and are left as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask
+from mvngrad.models.squared import MANY, Squared, solved
 from mvngrad.models.structure import Structure
 
 NARROW = 1e-7  # of the largest: a column of L⁻¹Λ that says nothing of its own
 MOST_ENTRIES = 3e7
-UNSEEN = 1e-12  # of the largest eigenvalue of Φ∘Φ: a combination of ψ that Λ can make up for
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class FactorInformation:
     turn: Array  # R
     N: Array
     T: Array  # s
-    Phi: Array
+    covariance: Covariance
 
     @classmethod
     def of(cls, factor: Array, noise: Array, S: Covariance) -> FactorInformation:
@@ -49,14 +49,19 @@ class FactorInformation:
         Q, s, turn = np.linalg.svd(S.whiten(factor), full_matrices=False)
         kept = s > NARROW * s.max(initial=0.0)
         R, s, N = turn[kept].T, s[kept], S.unwhiten(np.ascontiguousarray(Q[:, kept]))
-        W = S.whiten(np.eye(len(factor)))
-        return cls(factor @ R, noise, R, N, s, W.T @ W - N @ N.T)
+        return cls(factor @ R, noise, R, N, s, S)
+
+    @cached_property
+    def Phi(self) -> Array:  # noqa: N802
+        """Φ (d, d)."""
+        W = self.covariance.whiten(np.eye(len(self.factor)))
+        return np.asarray(W.T @ W - self.N @ self.N.T)
 
     def solve(self, g: Array, h: Array, free: Mask) -> tuple[Array, Array]:
         """(V, w) for g (d, k) and h (d,), w 0 but where ``free`` (d,)."""
         g = g @ self.turn / self.T
         w = np.zeros(len(h))
-        w[free] = _solved(self._seen(free), (2.0 * h + self._known(g))[free])
+        w[free] = self._noise((2.0 * h + self._known(g))[free], free)
         return self._loadings(g, w), w
 
     def solve_spherical(self, g: Array, h: float) -> tuple[Array, float]:
@@ -65,9 +70,21 @@ class FactorInformation:
         w = (2.0 * h + self._known(g).sum()) / (self.Phi**2).sum()
         return self._loadings(g, np.full(len(g), w)), float(w)
 
-    def _seen(self, free: Mask) -> Array:
+    def _noise(self, b: Array, free: Mask) -> Array:
+        """w of the rows that are free, from (Φ∘Φ)w = b."""
+        thin = self.thin(free)
+        if thin is not None and thin.is_thin:
+            psi = self.noise[free]
+            return psi * thin.solve(b * psi)
         Phi = self.Phi if free.all() else self.Phi[np.ix_(free, free)]
-        return np.asarray(Phi**2)
+        return solved(Phi**2, b)
+
+    def thin(self, free: Mask) -> Squared | None:
+        """Ψ(Φ∘Φ)Ψ, where no ψ is 0: Φ = Ψ^-½(I − UUᵀ)Ψ^-½, U a basis of Ψ^-½Λ; of many rows."""
+        if len(self.noise) <= MANY or not (self.noise > 0.0).all():
+            return None
+        U = np.linalg.svd(self.factor / np.sqrt(self.noise)[:, None], full_matrices=False)[0]
+        return Squared(U[free, : len(self.T)])
 
     def _known(self, g: Array) -> Array:
         """−2(g̃∘N)1 + (NY∘N)1."""
@@ -85,16 +102,6 @@ class FactorInformation:
         """Y = T⁻¹Λᵀg̃, symmetric where g is a gradient."""
         Y = (self.factor / self.T).T @ g
         return np.asarray(0.5 * (Y + Y.T))
-
-
-def _solved(gram: Array, b: Array) -> Array:
-    """gram⁺b."""
-    try:
-        return np.asarray(cho_solve(cho_factor(gram), b))
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(gram)
-        seen = values > UNSEEN * values.max(initial=0.0)
-        return np.asarray(vectors[:, seen] @ ((vectors[:, seen].T @ b) / values[seen]))
 
 
 def solve_densely(

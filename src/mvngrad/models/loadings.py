@@ -144,16 +144,52 @@ class PatternedLoadings:
 
     def eta(self, Lambda: Array, Phi: Array) -> Array:
         """η of free entries near those of Λ, and of Φ."""
+        R = np.linalg.cholesky(Phi)
+        return self.joined(Lambda, R / np.diagonal(R)[:, None], np.sqrt(np.diagonal(Phi)))
+
+    def joined(self, Lambda: Array, u: Array, deviations: Array) -> Array:
+        """η of free entries near those of Λ, and of what R is made of."""
         sums = np.bincount(self.label[self._is_free], Lambda[self._is_free], self.n_free)
         counts = np.bincount(self.label[self._is_free], minlength=self.n_free)
-        R = np.linalg.cholesky(Phi)
-        corr = (R / np.diagonal(R)[:, None])[self._lower]
-        logs = 0.5 * np.log(np.diagonal(Phi)) if self.stretched else np.zeros(0)
-        return np.concatenate([sums / counts, corr, logs])
+        logs = np.log(deviations) if self.stretched else np.zeros(0)
+        return np.concatenate([sums / counts, u[self._lower], logs])
 
     @cached_property
     def _is_free(self) -> npt.NDArray[np.bool_]:
         return self.label >= 0
+
+    # |u_f| → ∞ where a factor becomes a combination of those before it, 1 − R² = 1/|u_f|².
+
+    def spans(self, eta: Array) -> Array:
+        """|u_f| (k,) of the entries that are free."""
+        return np.sqrt(self._by_row(self._split(eta)[1] ** 2))
+
+    def lengths(self, eta: Array) -> Array:
+        """By how much entries of η move for a row of R to turn by about 1: √(1 + |u_f|²)."""
+        found = np.ones(self.size)
+        rows = np.sqrt(1.0 + self.spans(eta) ** 2)[self._lower[0]]
+        found[self.n_free : self.n_free + len(rows)] = rows
+        return found
+
+    def outward(self, eta: Array, gradient: Array) -> Array:
+        """⟨u_f, ∂/∂u_f⟩ (k,)."""
+        return self._by_row(self._split(eta)[1] * self._split(gradient)[1])
+
+    def spanned(self, eta: Array, f: int, length: float) -> Array:
+        """η with |u_f| of this length."""
+        a, (loads, corr, logs) = self.spans(eta)[f], self._split(eta)
+        return np.concatenate(
+            [loads, np.where(self._lower[0] == f, corr * (length / a), corr), logs]
+        )
+
+    def longest(self, eta: Array, f: int) -> int:
+        """The place in η of the largest entry of u_f: held, the direction of u_f is free."""
+        sizes = np.where(self._lower[0] == f, np.abs(self._split(eta)[1]), -1.0)
+        return self.n_free + int(np.argmax(sizes))
+
+    def _by_row(self, entries: Array) -> Array:
+        rows = np.bincount(self._lower[0], entries, self.fixed.shape[1])
+        return np.asarray(rows, dtype=float)
 
     def _split(self, eta: Array) -> tuple[Array, Array, Array]:
         a, b = self.n_free, self.n_free + len(self._lower[0])

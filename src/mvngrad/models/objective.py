@@ -6,69 +6,25 @@ units. No formula stands here: the gradient is the likelihood's score through th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 
-from mvngrad.core.curvature import Product
-from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.protocol import Data
 from mvngrad.models.ridge import LoadingRidge
 from mvngrad.models.solving import pseudo_inverse, solve_consistent
 from mvngrad.models.structure import Structure
 
 HALF_DIGITS = 1e-6
 FORMED = 400  # parameters up to which an information with redundant ones is formed
-
-
-class Data(Protocol):
-    """What an objective asks of data: ``Complete`` moments, or ``Observed`` rows with holes."""
-
-    @property
-    def weight(self) -> float:
-        """n."""
-
-    @property
-    def center(self) -> Array:
-        """A mean (d,) to begin with; of complete data the best one."""
-
-    @property
-    def frame(self) -> AffineFrame:
-        """Where parameters live."""
-
-    @property
-    def volume(self) -> float:
-        """What J in the units of the data has beyond J in the frame."""
-
-    def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
-        """J and its gradients."""
-
-    def curvature(self, e: Evaluation, mu: Array) -> Product:
-        """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
-
-    @property
-    def ridge(self) -> Array | None:
-        """λ/sⱼ² (d,) of a prior on loadings."""
-
-    @property
-    def prior_scatter(self) -> tuple[float, Array]:
-        """κ and κT (d, d), as if so many more rows had that scatter about μ; 0 without a prior."""
-
-    def value_of_terms(self, mu: Array, S: Covariance) -> float:
-        """What priors add to J, in the units of the data."""
-
-    def flat(self, S: Covariance) -> Array:
-        """Whitened tangents of S (q, d, d) along which J does not change, whatever the data say."""
-
-    def expected(self, e: Evaluation, mu: Array) -> Moments:
-        """Moments of complete data, given what is observed, at the parameters of e."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +37,12 @@ class Point:
     evaluation: Evaluation
     covariance: Covariance
     free: Mask | None = None  # entries not held at the edge of the family; None: all
+    above_edge: float = 0.0  # how far J/n is above its value at the edge, for those held
+    known: dict[str, float] = field(default_factory=dict, repr=False)  # worked out before
 
     def off_edge(self, v: Array) -> Array:
         """v without the entries held at the edge."""
         return v if self.free is None else np.where(self.free, v, 0.0)
-
-    @property
-    def above_edge(self) -> float:
-        """½⟨θ, ∇⟩ of the entries held: how far J/n, even in them, is above its value at 0."""
-        held = self.params - self.off_edge(self.params)
-        return 0.5 * float(held @ self.gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +74,11 @@ class Objective:
             value += self.ridge.value(theta) / n
             gradient[len(beta) :] += self.ridge.gradient(theta) / n
         held = self.structure.at_edge(theta, e.score)
-        free = None
-        if held is not None and held.any():
-            free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
-        return Point(params, value, gradient, e, e.covariance, free)
+        if held is None or not held.any():
+            return Point(params, value, gradient, e, e.covariance)
+        height = self.structure.above_edge(theta, gradient[len(beta) :], held)
+        free = np.concatenate([np.ones(len(beta), dtype=bool), ~held])
+        return Point(params, value, gradient, e, e.covariance, free, height)
 
     @cached_property
     def ridge(self) -> LoadingRidge | None:
@@ -174,6 +127,17 @@ class Objective:
             return np.concatenate([self.mean.pull(S.unwhiten(dg)), of_cov]) / self.data.weight
 
         return product
+
+    def lengths(self, params: Array) -> Array:
+        """What a step in each parameter is measured in."""
+        beta, theta = self.split(params)
+        return np.concatenate([np.ones(len(beta)), self.structure.lengths(theta)])
+
+    def across(self, point: Point) -> Iterator[Array]:
+        """Other parameters, on an edge of the family or off it, at which J may be lower."""
+        beta, theta = self.split(point.params)
+        for other in self.structure.across(theta, self.split(point.gradient)[1]):
+            yield np.concatenate([beta, other])
 
     def em_step(self, point: Point) -> Array:
         """(β, θ) that maximise the likelihood of complete data as expected at a point."""
@@ -248,7 +212,7 @@ class Objective:
         found = self.structure.solve_information(theta, S, of_theta, free[len(of_beta) :])
         if found is None:
             return None
-        of_mean = self.structure.cov(theta) @ of_beta.reshape(len(self.data.center), -1)
+        of_mean = self.structure.times(theta, of_beta.reshape(len(self.data.center), -1))
         return np.concatenate([of_mean.ravel(), found])
 
     def optimality(self, point: Point) -> float:
@@ -260,6 +224,11 @@ class Objective:
         as where a variance is estimated 0, what is outside its range counts by its square; what is
         held at the edge of the family, by the height from there.
         """
+        if "optimality" not in point.known:
+            point.known["optimality"] = self._optimality(point)
+        return point.known["optimality"]
+
+    def _optimality(self, point: Point) -> float:
         if self.structure.saturated:
             return self.saturated_optimality(point)
         direction, unsolved = self._scoring(point)

@@ -79,8 +79,7 @@ class Pattern:
         """η' with W(η') = diag(T) W(η)."""
         p = self.map.parts(eta)
         t = T[self._markers] if self.map.stretched else np.ones(self.rank)
-        root = t[:, None] * p.R
-        return self.map.eta(p.Lambda * np.divide.outer(T, t), root @ root.T)
+        return self.map.joined(p.Lambda * np.divide.outer(T, t), p.u, t * p.deviations)
 
     def turned(self, eta: Array) -> tuple[Array, Array, Array]:
         """Λ, Φ and η with the first free loading of each factor ≥ 0, where no number says more."""
@@ -89,8 +88,8 @@ class Pattern:
         first = p.Lambda[np.argmax(self.map.label >= 0, axis=0), f]
         open_to = ~(self.map.fixed != 0.0).any(axis=0)
         signs = np.where((first < 0.0) & open_to & ~self._spanned, -1.0, 1.0)
-        Lambda, Phi = p.Lambda * signs, (p.R @ p.R.T) * np.multiply.outer(signs, signs)
-        return Lambda, Phi, self.map.eta(Lambda, Phi)
+        Lambda, both = p.Lambda * signs, np.multiply.outer(signs, signs)
+        return Lambda, (p.R @ p.R.T) * both, self.map.joined(Lambda, p.u * both, p.deviations)
 
     @cached_property
     def _spanned(self) -> npt.NDArray[np.bool_]:

@@ -36,6 +36,7 @@ RELEASED = 0.05  # ψ_j/M_jj with which a row leaves the edge
 SUFFICIENT, HALVINGS = 1e-4, 40
 ROUNDING, MOST_ROUNDING = 1e-15, 1e-9
 ENOUGH = 100
+NEARER = 1e-3  # of the slope, at which an M-step ends: what it is a maximum of moves with it
 
 Evaluate = Callable[[Array, Array], tuple[float, Score]]
 
@@ -53,15 +54,26 @@ class State(NamedTuple):
 def first_noise(M: Array, k: int) -> Array:
     """ψ_j = (1 − k/2d)/(M⁻¹)_jj, what a column does not share, reduced (Jöreskog 1967, eq. 26).
 
-    Of a singular M the shares come from M with a tenth of its diagonal added.
+    Of a singular M the shares come from M with a tenth of its diagonal added. Of many columns they
+    are what k principal components leave.
     """
     scales = np.sqrt(np.diagonal(M))
+    if len(M) > EXACT and k:
+        return np.asarray(scales**2 * np.clip(_beyond_components(M, scales, k), 1e-3, 1.0))
     R = M / np.multiply.outer(scales, scales)
     _, pivots = partial_cholesky(R.copy())
     ridge = 0.1 if pivots.min() < 1e-6 else 0.0
     shares = 1.0 / np.diagonal(np.linalg.inv(R + ridge * np.eye(len(R))))
     share = (1.0 - 0.5 * min(k, len(M) - 1) / len(M)) if k else 1.0
     return np.asarray(scales**2 * (np.clip(share * shares, 1e-3, 1.0) if k else 1.0))
+
+
+def _beyond_components(M: Array, scales: Array, k: int) -> Array:
+    """ψ_j/M_jj of the best Λ(d, k) beside noise that is one share of all variances."""
+    left = spectrum_of(M, scales**2, k, whole=False)[1]
+    values, V = left.values[:k], left.vectors[:, :k]
+    share = (len(M) - values.sum()) / (len(M) - k)
+    return np.asarray(1.0 - (V**2) @ np.maximum(values - share, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +84,10 @@ class Profile:
     k: int
     evaluate: Evaluate
 
-    def at(self, psi: Array) -> State:
-        """The point above ψ."""
-        Lambda, spectrum = spectrum_of(self.M, psi, self.k, whole=len(psi) <= EXACT)
+    def at(self, psi: Array, near: Array | None = None) -> State:
+        """The point above ψ; ``near`` (d, ·) are loadings for a ψ nearby, to begin from."""
+        whole = len(psi) <= EXACT
+        Lambda, spectrum = spectrum_of(self.M, psi, self.k, whole=whole, near=near)
         value, score = self.evaluate(Lambda, psi)
         return State(psi, Lambda, value, score.diagonal(), spectrum)
 
@@ -87,7 +100,7 @@ class Profile:
         out = (at.psi == 0.0) & (at.slope < 0.0)
         share = RELEASED
         while out.any() and share > FLOOR:
-            after = self.at(np.where(out, share * np.diagonal(self.M), at.psi))
+            after = self.at(np.where(out, share * np.diagonal(self.M), at.psi), at.Lambda)
             if after.value < at.value:
                 return after
             share *= 0.1
@@ -101,10 +114,10 @@ class Profile:
             return on_edge
         length, rounding = 1.0, self._rounding(at)
         for _ in range(HALVINGS):
-            after = self.at(there)
+            after = self.at(there, at.Lambda)
             if after.value <= at.value - SUFFICIENT * length * gain + rounding:
                 seen = after.value < at.value - rounding
-                return after if seen or self._steepness(after) < 0.8 * self._steepness(at) else None
+                return after if seen or self.steepness(after) < 0.8 * self.steepness(at) else None
             length *= 0.5
             there = self._moved(at, step, length)
         return None
@@ -115,7 +128,8 @@ class Profile:
         largest = float(at.spectrum.values.max(initial=1.0))
         return min(ROUNDING * (1.0 + abs(at.value) + largest), MOST_ROUNDING)
 
-    def _steepness(self, at: State) -> float:
+    def steepness(self, at: State) -> float:
+        """The largest slope in log ψ."""
         return float(np.abs(self._slopes(at)).max(initial=0.0))
 
     def _slopes(self, at: State) -> Array:
@@ -126,8 +140,10 @@ class Profile:
     def _step(self, at: State) -> tuple[Array, float]:
         """−H⁻¹∇ in x, and by how much J falls along it to first order."""
         g = self._slopes(at)
-        H = at.spectrum.curvature() if len(self.M) <= EXACT else 0.5 * at.spectrum.B**2
-        step = -_solved(H, g)
+        if len(self.M) <= EXACT:
+            step = -_solved(at.spectrum.curvature(), g)
+        else:
+            step = -2.0 * at.spectrum.information.solve(g)
         step *= LONGEST / max(LONGEST, float(np.abs(step).max(initial=0.0)))
         return step, -float(g @ step)
 
@@ -182,10 +198,11 @@ def evaluator(M: Array) -> Evaluate:
     return at
 
 
-def solution(M: Array, k: int, psi: Array | None = None) -> tuple[Array, Array]:
+def solution(M: Array, k: int, psi: Array | None = None, share: float = 0.0) -> tuple[Array, Array]:
     """(Λ, ψ) at a local maximum of the likelihood for complete data with covariance M.
 
-    ``psi`` is where to begin. Iterations end where rounding hides anything better.
+    ``psi`` is where to begin. Iterations end where rounding hides anything better, or the slope is
+    a ``share`` of that at the beginning.
     """
     if k == 0:
         return np.zeros((len(M), 0)), np.diagonal(M).copy()
@@ -193,11 +210,14 @@ def solution(M: Array, k: int, psi: Array | None = None) -> tuple[Array, Array]:
     R = M / np.multiply.outer(scales, scales)
     profile = Profile(R, k, evaluator(R))
     at = profile.at(first_noise(R, k) if psi is None else _usable(psi / scales**2, k))
+    goal = share * profile.steepness(at)
     for _ in range(ENOUGH):
         after = profile.next(at)
         if after is None:
             break
         at = after
+        if profile.steepness(at) <= goal:
+            break
     return scales[:, None] * at.Lambda, scales**2 * at.psi
 
 

@@ -5,17 +5,18 @@ The equations stand in ``models/profile.py``.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackError, eigsh
 
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.models.leading import leading
+from mvngrad.models.squared import Squared
 
 EXACT = 300  # columns up to which steps use the curvature itself, not its expectation
 DEPENDENT = 1e-9  # 1 − R² of a column given others without noise
@@ -31,12 +32,19 @@ class Spectrum:
     vectors: Array
     rows: npt.NDArray[np.intp]
     active: int  # factors beside those of Z: eigenvalues above 1, k − |Z| at most
+    product: Callable[[Array], Array]  # Ψ^-½MΨ^-½ times (d, m), which knows the other eigenvalues
+    diagonal: Array  # of Ψ^-½MΨ^-½
 
     @property
     def B(self) -> Array:  # noqa: N802
         """Ω_>Ω_>ᵀ."""
         V = self.vectors[:, : self.active]
         return np.eye(len(V)) - V @ V.T
+
+    @cached_property
+    def information(self) -> Squared:
+        """B∘B."""
+        return Squared(self.vectors[:, : self.active])
 
     def curvature(self) -> Array:
         """∂²J/∂x∂x/n."""
@@ -47,13 +55,6 @@ class Spectrum:
             share = self._share(slice(r, r + 1))[:, 0]
             H += ((rest * share) @ rest.T) * np.multiply.outer(V[:, r], V[:, r])
         return 0.5 * H
-
-    def curvature_product(self, v: Array) -> Array:
-        """The same times v, in O(d²k)."""
-        rest, first = self.vectors[:, self.active :], self.vectors[:, : self.active]
-        share = self._share(slice(0, self.active))
-        across = first * (rest @ (share * (rest.T @ (first * v[:, None]))))
-        return np.asarray(0.5 * (self._along @ v + across.sum(axis=1)))
 
     def _share(self, r: slice) -> Array:
         """(1 − e_m)(e_r + e_m)/(e_r − e_m), (m, r); where two are equal J has a kink."""
@@ -67,8 +68,13 @@ class Spectrum:
         return ((rest * self.values[self.active :]) @ rest.T) * self.B
 
 
-def spectrum_of(M: Array, psi: Array, k: int, *, whole: bool = True) -> tuple[Array, Spectrum]:
-    """Λ̂(ψ) (d, k) and what it was made of: all eigenvalues, or the k largest, by Lanczos."""
+def spectrum_of(
+    M: Array, psi: Array, k: int, *, whole: bool = True, near: Array | None = None
+) -> tuple[Array, Spectrum]:
+    """Λ̂(ψ) (d, k) and what it was made of: all eigenvalues, or by products the k largest.
+
+    ``near`` holds loadings (d, k) for noise nearby.
+    """
     zero = psi == 0.0
     first, rows = np.flatnonzero(zero), np.flatnonzero(~zero)
     z, left = len(first), M if not zero.any() else M[np.ix_(rows, rows)]
@@ -79,20 +85,21 @@ def spectrum_of(M: Array, psi: Array, k: int, *, whole: bool = True) -> tuple[Ar
         left = left - across @ across.T
         Lambda[first, :z], Lambda[rows, :z] = L, across
     s = np.sqrt(psi[rows])
-    values, vectors = _eigenpairs(left / np.multiply.outer(s, s), len(s) if whole else k - z)
+
+    def product(B: Array) -> Array:
+        return (left @ (B / s[:, None])) / s[:, None]
+
+    begin = None if near is None else near[rows] / s[:, None]  # Ψ^-½Λ̂ = Ω_k(E_k − I)₊^½
+    found = None if whole else leading(product, len(s), k - z, begin)
+    values, vectors = _eigenpairs(left / np.multiply.outer(s, s)) if found is None else found
     active = int(np.count_nonzero(values[: k - z] > 1.0))
     scales = np.sqrt(values[:active] - 1.0)
     Lambda[rows, z : z + active] = s[:, None] * vectors[:, :active] * scales
-    return Lambda, Spectrum(values, vectors, rows, active)
+    return Lambda, Spectrum(values, vectors, rows, active, product, np.diagonal(left) / s**2)
 
 
-def _eigenpairs(A: Array, k: int) -> tuple[Array, Array]:
-    """The k largest eigenvalues, decreasing, and their vectors."""
-    if 0 < k < len(A) // 10:
-        with suppress(ArpackError):  # where it does not converge all are worked out
-            values, vectors = eigsh(A, k, v0=np.ones(len(A)), ncv=2 * k + 20)
-            order = np.argsort(-values)
-            return values[order], vectors[:, order]
+def _eigenpairs(A: Array) -> tuple[Array, Array]:
+    """All eigenvalues, decreasing, and their vectors."""
     values, vectors = np.linalg.eigh(A)
     return values[::-1], vectors[:, ::-1]
 

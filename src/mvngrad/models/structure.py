@@ -11,6 +11,7 @@ information times v is pull(½n S⁻¹ push(v) S⁻¹). No structure writes a gr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -165,6 +166,18 @@ class Structure(ABC):
         """W (d, k), loadings on independent factors: S = WWᵀ + diag ψ."""
         return np.zeros((self.columns, 0))
 
+    def above_edge(self, theta: Array, gradient: Array, held: Mask) -> float:
+        """½⟨θ, ∇⟩ of the entries held: how far J, even in them, is above its value at 0."""
+        return 0.5 * float(theta[held] @ gradient[held])
+
+    def lengths(self, theta: Array) -> Array:
+        """How far entries of θ go for S to move by about as much: what a step is measured in."""
+        return np.ones(len(theta))
+
+    def across(self, theta: Array, gradient: Array) -> Iterator[Array]:  # noqa: ARG002
+        """Other θ, on an edge of the family or off it, at which J may be lower than nearby."""
+        return iter(())
+
     def at_edge(self, theta: Array, score: Score) -> Mask | None:  # noqa: ARG002
         """Entries of θ next to 0, the edge of the family, to which J falls: (p,) of bool, or None.
 
@@ -205,6 +218,10 @@ class Structure(ABC):
     def working(self) -> Structure:
         """The same family in the coordinates in which iterations run; default: itself."""
         return self
+
+    def times(self, theta: Array, B: Array) -> Array:
+        """S(θ)B for B (d, m)."""
+        return self.cov(theta) @ B
 
     def reported_factor(self, factor: Array) -> Array:
         """Λ̂ as a Fit shows it: lower-triangular; a structure may show it as it was fitted."""
