@@ -192,6 +192,26 @@ def test_every_way_to_the_matrix_of_the_curvature_is_the_marginal(seed):
         close(way.matrix(), true, atol=1e-11 * scale)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_bent_curvature_is_that_of_j_along_the_curve(seed):
+    """μ + tLδ and L(I + tE + c(tE)²)Lᵀ, away from any summit."""
+    X, weights, mu, L = design(seed)
+    data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
+    mu, L = in_frame(data, mu, L)
+    v, share = rng.standard_normal(d + d * (d + 1) // 2), rng.uniform(0.3, 1.0)
+    v /= np.linalg.norm(v)
+    E = symmetric(v[d:], d)
+
+    def nll(t):
+        S = np.eye(d) + t * E + share * t**2 * E @ E
+        return evaluate_observed(data, mu + t * L @ v[:d], L @ np.linalg.cholesky(S)).nll
+
+    H = whole(data, mu, L).bent(evaluate_observed(data, mu, L).score.core, share).matrix()
+    t, at = 1e-3, nll(0.0)
+    scale = abs(at) + np.abs(H).max() + data.weight
+    close(v @ H @ v, (nll(t) - 2.0 * at + nll(-t)) / t**2, atol=1e-4 * scale)
+
+
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_symmetric_tangents_have_the_metric_of_the_information(d):
     """½‖E‖² = ‖v‖², and the cotangent is the adjoint."""
