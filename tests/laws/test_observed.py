@@ -10,13 +10,17 @@ import mvngrad as mg
 from holes import NAN, factor, holed
 from mvngrad.core import expected
 from mvngrad.core.curvature import (
+    compiled_whole,
     curvature_at,
     curvature_product,
     marginal_change,
+    symmetric,
+    symmetric_cotangent,
     whole,
 )
 from mvngrad.core.expected import evaluate_observed, expected_sums, plain_sums
 from mvngrad.core.frame import AffineFrame
+from mvngrad.core.kernels import tensors
 from mvngrad.core.marginal import marginal_sums
 from mvngrad.core.patterns import Patterns
 
@@ -156,7 +160,7 @@ def test_every_way_to_the_curvature_is_the_marginal(seed, monkeypatch):
     data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
     mu, L = in_frame(data, mu, L)
     monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", 0.0)
-    compiled, made = curvature_at(data, mu, L), whole(data, mu, L)
+    compiled, made = curvature_at(data, mu, L), whole(data, mu, L).product()
     monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", np.inf)
     monkeypatch.setattr("mvngrad.core.curvature.WHOLE", 0)
     monkeypatch.setattr(expected, "BLOCK", [2**17, 2 * d * d][seed % 2])
@@ -169,6 +173,53 @@ def test_every_way_to_the_curvature_is_the_marginal(seed, monkeypatch):
         for way in (compiled, made, blocks):
             for a, b in zip(way(delta, E), true, strict=True):
                 close(a, b, atol=1e-11 * size)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_way_to_the_matrix_of_the_curvature_is_the_marginal(seed):
+    """Column by column; the compiled one from what rows lack, the other from what they have."""
+    X, weights, mu, L = design(seed)
+    data, d = Patterns.of(X, weights), X.shape[1]
+    mu, L = in_frame(data, mu, L)
+    size = d + d * (d + 1) // 2
+    true = np.empty((size, size))
+    for k, v in enumerate(np.eye(size)):
+        change = marginal_change(data, mu, L, v[:d], symmetric(v[d:], d))
+        dg, dG = change.of_gradients
+        true[:, k] = np.concatenate([dg, symmetric_cotangent(dG)])
+    scale = np.abs(true).max() + data.weight
+    for way in (whole(data, mu, L), compiled_whole(tensors, data, mu, L)):
+        close(way.matrix(), true, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bent_curvature_is_that_of_j_along_the_curve(seed):
+    """μ + tLδ and L(I + tE + c(tE)²)Lᵀ, away from any summit."""
+    X, weights, mu, L = design(seed)
+    data, rng, d = Patterns.of(X, weights), np.random.default_rng(seed), X.shape[1]
+    mu, L = in_frame(data, mu, L)
+    v, share = rng.standard_normal(d + d * (d + 1) // 2), rng.uniform(0.3, 1.0)
+    v /= np.linalg.norm(v)
+    E = symmetric(v[d:], d)
+
+    def nll(t):
+        S = np.eye(d) + t * E + share * t**2 * E @ E
+        return evaluate_observed(data, mu + t * L @ v[:d], L @ np.linalg.cholesky(S)).nll
+
+    H = whole(data, mu, L).bent(evaluate_observed(data, mu, L).score.core, share).matrix()
+    t, at = 1e-3, nll(0.0)
+    scale = abs(at) + np.abs(H).max() + data.weight
+    close(v @ H @ v, (nll(t) - 2.0 * at + nll(-t)) / t**2, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_symmetric_tangents_have_the_metric_of_the_information(d):
+    """½‖E‖² = ‖v‖², and the cotangent is the adjoint."""
+    rng = np.random.default_rng(d)
+    v, G = rng.standard_normal(d * (d + 1) // 2), rng.standard_normal((d, d))
+    E, G = symmetric(v, d), G + G.T
+    close(0.5 * (E**2).sum(), v @ v)
+    close((G * E).sum(), symmetric_cotangent(G) @ v)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -160,7 +160,7 @@ class Monitor:
             self.best = point
         moved, self._moved = self._moved, False  # seen from another frame, it is recorded already
         if not moved:
-            self._record(point, optimality, step)
+            self._record(point.value, optimality, step)
         if optimality <= self.tol:
             raise Stop(Status.CONVERGED)
         if not moved and self.callback is not None and self.callback(self.steps[-1]) is True:
@@ -181,8 +181,20 @@ class Monitor:
                 return point
         return self.objective.at(np.array(params))
 
-    def _record(self, point: Point, optimality: float, step: float) -> None:
-        nll = self.objective.total(point.value)
+    def told(self, value: float, optimality: float, step: float) -> None:
+        """An iteration without parameters has ended: record it, and stop if the caller wants to.
+
+        The point that iterations end at is then accepted with its parameters, and not recorded.
+        """
+        self._record(value, optimality, step)
+        self._moved = True
+        if self.callback is not None and self.callback(self.steps[-1]) is True:
+            raise Stop(Status.CALLBACK)
+        if len(self.steps) > self.max_iter:
+            raise Stop(Status.MAX_ITER)
+
+    def _record(self, value: float, optimality: float, step: float) -> None:
+        nll = self.objective.total(value)
         norm = float(np.sqrt(2.0 * max(optimality, 0.0)))
         seconds = time.perf_counter() - self._started
         self.steps.append(Step(len(self.steps), nll, norm, step, self.n_eval, seconds))

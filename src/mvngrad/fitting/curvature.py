@@ -1,4 +1,7 @@
-"""Is it a summit? The smallest curvature of J in the metric of the information, by Lanczos."""
+"""Is it a summit? The smallest curvature of J in the metric of the information.
+
+By Lanczos on products with the Hessian; from the matrix itself where that is small.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.linalg import LinAlgError
+from scipy.linalg import eigh
 
+from mvngrad.core.curvature import lower_of, symmetric, symmetric_cotangent
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
@@ -27,7 +32,6 @@ MOST_DENSE = 300  # columns of a factor model up to which its curvature is a mat
 OVERLOOKED = 1e-6  # of Σ (e_r − 1), r ≤ k: an eigenvector that iterations have not seen
 VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
-
 
 Rows = npt.NDArray[np.intp]
 
@@ -150,36 +154,36 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
     mean = _MeanTangents(objective, point)
     size = mean.size
     mu = objective.mean.mean(beta)
-    bend = data.curvature(e, mu)
-    lower, scale = np.tril_indices(d), np.where(np.eye(d, dtype=bool), np.sqrt(2.0), 1.0)
 
     def tangent(v: Array) -> tuple[Array, Array]:
-        E = np.zeros((d, d))
-        E[lower] = v[size:]
-        E *= scale
-        return mean.tangent(v[:size]), E + np.tril(E, -1).T
+        return mean.tangent(v[:size]), symmetric(v[size:], d)
 
-    def apply(v: Array) -> Array:
-        dg, dG = bend(*tangent(v))
-        of_cov = (dG * (2.0 / scale))[lower]
-        return np.concatenate([mean.cotangent(dg), of_cov]) / n
-
-    def path(t: float) -> Array:
+    def path(v: Array, t: float) -> Array:
         delta, E = tangent(t * v)
         L = e.covariance.root(d)
         S_root = L @ cholesky(np.eye(d) + E / max(1.0, 2.0 * float(np.linalg.norm(E, 2))))
         moved = objective.mean.start(mu + L @ delta)
         return np.concatenate([moved, objective.structure.start_at(np.tril(S_root))])
 
-    flat = (data.flat(e.covariance) / scale)[:, lower[0], lower[1]]
+    i, j, scale = lower_of(d)
+    flat = data.flat(e.covariance)[:, i, j] * scale
+    if not len(flat) and mean.free and (H := data.curvature_matrix(e, mu)) is not None:
+        values, vectors = eigh(H / n, subset_by_index=[0, 0])
+        return Curvature(float(values[0]), partial(path, vectors[:, 0]))
+    bend = data.curvature(e, mu)
+
+    def apply(v: Array) -> Array:
+        dg, dG = bend(*tangent(v))
+        return np.concatenate([mean.cotangent(dg), symmetric_cotangent(dG)]) / n
+
     flat = np.linalg.qr(np.pad(flat, ((0, 0), (size, 0))).T)[0]
 
     def off_flat(v: Array) -> Array:
         return v - flat @ (flat.T @ v)
 
-    start = off_flat(_anywhere(size + len(lower[0])))
+    start = off_flat(_anywhere(size + len(i)))
     value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
-    return Curvature(value, path)
+    return Curvature(value, partial(path, v))
 
 
 class _MeanTangents:

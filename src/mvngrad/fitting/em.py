@@ -12,6 +12,7 @@ from mvngrad.core.ops import Array
 from mvngrad.fitting.convergence import Monitor, Status, Stop
 from mvngrad.fitting.first_order import Iterate, begin, evaluated, moved
 from mvngrad.fitting.newton import newton
+from mvngrad.fitting.whitened import led, serves
 
 MEMORY = 8
 LOOK_BACK = 12  # iterations over which the rate is measured
@@ -40,7 +41,13 @@ def accelerated_em(monitor: Monitor, x: Array) -> None:
 
 
 def em_then_newton(monitor: Monitor, x: Array) -> None:
-    """Accelerated EM, handed over to Newton's method where it would take long."""
+    """Accelerated EM, handed over to Newton's method where it would take long.
+
+    With few columns, and all free, both go without parameters as far as that leads.
+    """
+    if serves(monitor.objective):
+        begin(monitor, x)
+        x = led(monitor, x)
     newton(monitor, _accelerated(monitor, x, hand_over=True))
 
 

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import Product, curvature_at
+from mvngrad.core.curvature import Product, curvature_at, whole_at
 from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
@@ -56,6 +56,10 @@ class Complete:
     def curvature(self, e: Evaluation, mu: Array) -> Product:  # noqa: ARG002 - e knows all
         """The formula's own curvature."""
         return partial(curvature, e)
+
+    def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:  # noqa: ARG002
+        """Not needed: products cost little."""
+        return None
 
     @property
     def ridge(self) -> Array | None:
@@ -130,6 +134,12 @@ class Observed:
         """The observed-data curvature."""
         at = self._seen(mu), self._root(e.covariance)
         return self.design.curvature(*at) if self.design else curvature_at(self.patterns, *at)
+
+    def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:
+        """The same as a matrix, where the rows have one mean and columns are few."""
+        at = self._seen(mu), self._root(e.covariance)
+        found = None if self.design else whole_at(self.patterns, *at)
+        return None if found is None else found.matrix()
 
     @property
     def ridge(self) -> Array | None:

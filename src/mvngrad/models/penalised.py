@@ -120,6 +120,10 @@ class Penalised:
 
         return product
 
+    def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:  # noqa: ARG002
+        """None: products do."""
+        return None
+
     def flat(self, S: Covariance) -> Array:
         """Nothing that a term in S does not bend."""
         flat = self.data.flat(S)

@@ -37,6 +37,9 @@ class Data(Protocol):
     def curvature(self, e: Evaluation, mu: Array) -> Product:
         """Changes of the whitened gradients along whitened tangents (δ, E) of μ and S."""
 
+    def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:
+        """The same as one matrix (``Whole.matrix``) where that is cheap, for a common mean."""
+
     @property
     def ridge(self) -> Array | None:
         """λ/sⱼ² (d,) of a prior on loadings."""

@@ -1,0 +1,161 @@
+"""Newton's method in μ and S themselves, behind a few steps of EM: for rows of few columns.
+
+Where every mean and covariance is free no parameters are needed. Seen from the coordinates
+whitened by L, S = LLᵀ, a step (δ, E) leads to
+
+    μ + Lδ,   L(I + E + ⅔E²)Lᵀ          EM's own to μ + Lr, L(K − rrᵀ)Lᵀ
+
+definite for every E. Of the curves I + E + cE² this one suits Newton's method best. Of complete
+data, one column, about a known mean, J/n = ½(log s + k/s): along s = 1 + e + ce², at e = 0,
+
+    J' = ½(1 − k)    J'' = ½(2k − 1) + c(1 − k)    s − k = (3c − 2)(k − 1)² + O(k − 1)³ after a step
+
+so for c = ⅔ the error is of third order, and J'' = ⅙(1 + 2k) is positive whatever k. With holes H
+is one small matrix, and H at two or three points leads to where rounding begins. What comes of it
+is judged by the drivers as any other start is, and whatever does not fit is left to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from mvngrad.core.curvature import FEW, symmetric, symmetric_cotangent, whole_at
+from mvngrad.core.expected import evaluate_observed
+from mvngrad.core.likelihood import Evaluation
+from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.patterns import Patterns
+from mvngrad.fitting.convergence import Monitor, Stop
+from mvngrad.models.data import Observed
+from mvngrad.models.objective import Objective
+
+MOST = 40  # steps
+BEND = 2.0 / 3.0
+CLOSE = 0.02  # optimality from which Newton's step beats EM's
+REACH = 0.5  # √(‖δ‖² + ½‖E‖²): longer steps are cut
+
+Factor = tuple[Array, bool]
+
+
+class _At(NamedTuple):
+    """A point, the evaluation there, seen from L, and per unit weight J, ∇ and ½‖∇‖²."""
+
+    mu: Array
+    L: Array
+    e: Evaluation
+    value: float
+    slope: Array
+    optimality: float
+
+    @classmethod
+    def of(cls, data: Patterns, mu: Array, L: Array) -> _At:
+        e = evaluate_observed(data, mu, L)
+        slope = np.concatenate([e.mean, symmetric_cotangent(e.score.core)]) / e.weight
+        return cls(mu, L, e, e.nll / e.weight, slope, 0.5 * float(slope @ slope))
+
+    def by_em(self) -> tuple[Array, Array]:
+        r = self.e.residual
+        return self.mu + self.L @ r, self.L @ cholesky(self.e.scatter - np.multiply.outer(r, r))
+
+    def by(self, v: Array) -> tuple[Array, Array]:
+        d = len(self.mu)
+        E = symmetric(v[d:], d)
+        S = np.eye(d) + E + BEND * (E @ E)
+        return self.mu + self.L @ v[:d], self.L @ cholesky(S)
+
+
+def serves(objective: Objective) -> bool:
+    """Whether every mean and covariance is free, columns are few, and all pairs are seen."""
+    data = objective.data
+    if not (objective.structure.saturated and objective.mean_is_free):
+        return False
+    if not isinstance(data, Observed) or data.design is not None or data.patterns.d > FEW:
+        return False
+    return bool(data.patterns.coverage.all())
+
+
+def led(monitor: Monitor, x: Array) -> Array:
+    """Parameters that EM and Newton steps from x lead to, each an iteration of the monitor's."""
+    objective = monitor.objective
+    at: _At | None = None
+    assert isinstance(objective.data, Observed)
+    try:
+        with np.errstate(all="ignore"):
+            for at in _steps(monitor, objective.data, x):  # noqa: B007 - the last counts
+                pass
+    except np.linalg.LinAlgError:
+        pass  # S is not definite on the way: from the last point on it is for others
+    except (KeyboardInterrupt, Stop):
+        if at is not None:
+            monitor.evaluate(_params(objective, at))
+        raise
+    return x if at is None else _params(objective, at)
+
+
+def _steps(monitor: Monitor, data: Observed, x: Array) -> Iterator[_At]:
+    """Points after x along which J falls, until the test is met or a step fails to gain."""
+    patterns, root = data.patterns, None
+    at: _At | None = _At.of(patterns, *_place(monitor.objective, x))
+    for _ in range(MOST):
+        if at is None or at.optimality <= monitor.tol:
+            return
+        before, size = at, float(np.linalg.norm(at.slope))
+        root = _root(patterns, at) if root is None and at.optimality <= CLOSE else root
+        at = None
+        if root is not None:
+            v = -cho_solve(root, before.slope, check_finite=False)
+            size = float(np.linalg.norm(v))
+            at = _gained(monitor, before, before.by(v * min(1.0, REACH / size)))
+            at = at if at is None or at.optimality < before.optimality else None
+        if at is None:
+            root, at = None, _gained(monitor, before, before.by_em())
+        if at is None:
+            return
+        yield at
+        monitor.told(at.value, at.optimality, size)
+        # H of the point before serves once more if at its last rate that will do.
+        if at.optimality**2 > monitor.tol * before.optimality:
+            root = None
+
+
+def _gained(monitor: Monitor, before: _At, place: tuple[Array, Array]) -> _At | None:
+    """The point there, unless J is higher by more than rounding."""
+    assert isinstance(monitor.objective.data, Observed)
+    monitor.n_eval += 1
+    at = _At.of(monitor.objective.data.patterns, *place)
+    return at if at.value <= before.value + 1e-14 * (1.0 + abs(before.value)) else None
+
+
+def _root(patterns: Patterns, at: _At) -> Factor | None:
+    """The Cholesky root of H per unit weight; None where it is not positive definite."""
+    of_S = whole_at(patterns, at.mu, at.L)
+    if of_S is None:
+        return None
+    H = of_S.bent(at.e.score.core, BEND).matrix() / at.e.weight
+    if not np.isfinite(H).all():
+        return None
+    try:
+        return cho_factor(H, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _place(objective: Objective, x: Array) -> tuple[Array, Array]:
+    """μ and L of (β, θ), in the frame of the patterns."""
+    assert isinstance(objective.data, Observed)
+    beta, theta = objective.split(x)
+    inner = objective.data.inner
+    root = objective.structure.operator(theta).root(objective.data.patterns.d)
+    return inner.origin + inner.color(objective.mean.mean(beta)), inner.color(root)
+
+
+def _params(objective: Objective, at: _At) -> Array:
+    """And back."""
+    assert isinstance(objective.data, Observed)
+    inner = objective.data.inner
+    beta = objective.mean.start(inner.whiten(at.mu - inner.origin))
+    theta = objective.structure.start_at(np.tril(inner.whiten(at.L)))
+    return np.concatenate([beta, theta])
