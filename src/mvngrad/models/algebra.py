@@ -58,9 +58,17 @@ class Sum(Composite):
         return np.concatenate([part.pull_tangent(t, score, u) for part, t, u in each])
 
     def start(self, S: Array) -> Array:
-        """An equal share of S to each."""
-        share = S / len(self.parts)
-        return np.concatenate([part.start(share) for part in self.parts])
+        """A share of S to each; of those of one type the later ones less, and less correlated.
+
+        Equal parts would stay equal for ever: along that symmetry J has no slope.
+        """
+        kinds = [type(part) for part in self.parts]
+        before = np.array([kinds[:i].count(kind) for i, kind in enumerate(kinds)])
+        weights = 1.0 / (1.0 + before)
+        diagonal = np.diag(np.diagonal(S))
+        tilts = [t * S + (1.0 - t) * diagonal for t in weights]
+        shares = [w * tilted for w, tilted in zip(weights / weights.sum(), tilts, strict=True)]
+        return np.concatenate([p.start(share) for p, share in zip(self.parts, shares, strict=True)])
 
     def rescale(self, theta: Array, T: Array) -> Array:
         """Part by part."""

@@ -108,9 +108,12 @@ class Pattern:
         left = S / np.multiply.outer(scales, scales)
         on = (self.map.label >= 0) | (self.map.fixed != 0.0)
         loads = np.zeros(self.given.shape)
+        done: list[int] = []
         for f in np.argsort(-on.sum(axis=0), kind="stable").tolist():
             own = np.flatnonzero(on[:, f])
-            loads[own, f] = _component(left[np.ix_(own, own)])
+            twins = (on[:, done] == on[:, [f]]).all(axis=0).sum() if self.map.correlated else 0
+            loads[own, f] = _component(left[np.ix_(own, own)], min(int(twins), len(own) - 1))
+            done.append(f)
             if not self.map.correlated:
                 left = left - np.multiply.outer(loads[:, f], loads[:, f])
         common = np.minimum((loads**2).sum(axis=1), 0.9)
@@ -189,11 +192,14 @@ def _require_markers(fixed: Array, label: npt.NDArray[np.int64], marker: bool) -
         )
 
 
-def _component(R: Array) -> Array:
-    """Loadings of one factor on some columns: the first principal component, reduced."""
+def _component(R: Array, after: int = 0) -> Array:
+    """Loadings of one factor on some columns: a principal component, the first, reduced.
+
+    ``after`` is how many factors of just these columns have had theirs already.
+    """
     values, vectors = np.linalg.eigh(R)
-    v = vectors[:, -1] * np.sign(vectors[:, -1].sum() or 1.0)
-    size = np.sqrt(max(SHARED * values[-1], 0.1)) if len(R) > 1 else 0.7
+    v = vectors[:, -1 - after] * np.sign(vectors[:, -1 - after].sum() or 1.0)
+    size = np.sqrt(max(SHARED * values[-1 - after], 0.1)) if len(R) > 1 else 0.7
     found = v * size
     return np.asarray(np.clip(found, -0.9, 0.9) if len(R) > 1 else np.array([size]))
 
