@@ -64,7 +64,7 @@ def test_confirmatory(mvngrad, file, loadings):
     [
         (["--rotate", "varimax"], 2, "--rotate is for the loadings"),
         (["--correlated"], 2, "--correlated is for the factors of --loadings"),
-        (["--covariance", "factor:7"], 1, "more factors than the 6 columns"),
+        (["--covariance", "factor:7"], 1, "too many factors for 6 columns"),
         (["--loadings", "nowhere.csv"], 1, "No such file"),
     ],
 )
