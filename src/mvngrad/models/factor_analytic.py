@@ -40,8 +40,8 @@ class FactorAnalytic(Structure):
     rank : int
         k < d: exploratory, all loadings free. Λ and ΛQ, Q orthogonal, are the same S.
     pattern : (d, k) array
-        Confirmatory: NaN where a loading is free, a number where it is fixed. In an array of
-        objects a text is a label, and loadings with one label are equal.
+        Confirmatory: NaN, None or "free" where a loading is free, a number where it is fixed. Any
+        other text is a label, and loadings with one label are equal.
     correlated : bool
         Whether the correlations Φ of the factors are free; else they are 0.
     scale : "variance" | "marker"
