@@ -77,3 +77,15 @@ def test_goodness_says_why_not(X, fit, words):
 def test_goodness_knows_its_corrections(X):
     with pytest.raises(mg.DataError, match="correction must be 'none' or 'bartlett'; got 'bart'"):
         mg.fit(X, mg.FactorAnalytic(1)).goodness("bart")
+
+
+def test_factors_that_are_one_are_named():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(300, 1)) + rng.normal(size=(300, 6))
+    P = np.kron(np.array([[np.nan, 0.0], [0.0, np.nan]]), np.ones((3, 1)))
+    P[3:, 0] = P[:3, 1] = 0.0
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        fit = mg.fit(X, mg.FactorAnalytic(pattern=P, correlated=True), max_iter=100)
+    assert abs(fit.factor_correlation[0, 1]) > 0.9999
+    assert any("f1 and f2 are one: use fewer factors" in str(w.message) for w in said)

@@ -24,6 +24,8 @@ from mvngrad.models.structure import Structure
 DEPENDENT = 3e-5  # singular value of rows of length 1
 VANISHED = 1e-9  # noise as a share of a variance; with more of these than factors S is singular
 
+ONE = 1e-4  # 1 − |ρ| of two factors below which they are as good as one
+
 Said = list[tuple[str, type[Warning]]]
 
 
@@ -59,10 +61,11 @@ def _require_bounded(root: Array, shares: Array, k: int, columns: Sequence[str])
 
 
 def said_of_factors(
-    structure: Structure, solution: Solution, noise: Array | None, columns: Sequence[str]
+    structure: Structure, solution: Solution, form: dict[str, Any], columns: Sequence[str]
 ) -> Said:
-    """Warnings: columns without noise, and more parameters than S can tell."""
+    """Warnings: columns without noise, factors that are one, more parameters than S can tell."""
     said: Said = []
+    noise = form.get("noise")
     if noise is None:
         return said
     edge = noise <= NO_NOISE * (solution.factor**2).sum(axis=1)
@@ -74,6 +77,7 @@ def said_of_factors(
             "may be too many factors, too few rows, or a column that is nearly another"
         )
         said.append((text, DataWarning))
+    said += [(text, DataWarning) for text in _one_and_the_same(form["factor_correlation"])]
     if structure.excess:
         text = (
             f"{structure!r} is not identified: it has {structure.excess} parameter"
@@ -82,6 +86,16 @@ def said_of_factors(
         )
         said.append((text, NotIdentifiedWarning))
     return said
+
+
+def _one_and_the_same(correlation: Array) -> list[str]:
+    """Of each two factors whose correlation has gone to its edge, ±1."""
+    pairs = np.argwhere(np.tril(np.abs(correlation) >= 1.0 - ONE, -1))
+    return [
+        f"the likelihood is highest where factors have correlation {correlation[b, a]:+.0f}: "
+        f"f{a + 1} and f{b + 1} are one: use fewer factors"
+        for b, a in pairs.tolist()
+    ]
 
 
 def factors_of(fit: Estimates) -> Factors:

@@ -108,8 +108,11 @@ class Scaled(Composite):
 
     def __init__(self, part: Structure, by: float | None = None) -> None:
         require_structures("Scaled", part)
-        if by is not None and not (np.isfinite(by) and by > 0.0):
-            raise DataError(f"a structure can be scaled by a positive number; got {by}.")
+        if by is not None and not _is_positive(by):
+            raise DataError(
+                f"a structure can be scaled by a positive number; got {by!r:.60}. Leave it out "
+                "for a scale to be estimated."
+            )
         self.parts, self.by = (part,), None if by is None else float(by)
 
     @property
@@ -202,3 +205,8 @@ class Scaled(Composite):
     def _of_scale(self, Lambda: Array, score: Score) -> Array:
         """⟨G, ΛΛᵀ⟩, if it is asked for."""
         return np.array([np.vdot(Lambda, score @ Lambda)]) if self._free else np.zeros(0)
+
+
+def _is_positive(by: Any) -> bool:
+    real = isinstance(by, int | float | np.integer | np.floating) and not isinstance(by, bool)
+    return real and bool(np.isfinite(by) and by > 0.0)

@@ -82,6 +82,11 @@ class FactorAnalytic(Structure):
             self.equivariance = self.pattern.equivariance
             self.preferred = "newton"
 
+    @property
+    def own_columns(self) -> int | None:
+        """Rows of the pattern."""
+        return self.d if self.pattern is None else self.pattern.d
+
     def sized(self, d: int) -> FactorAnalytic:
         """This structure for d columns."""
         if self.pattern is not None and self.pattern.d != d:
