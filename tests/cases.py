@@ -64,7 +64,7 @@ STRUCTURES: dict[str, Callable[[int], Structure]] = {
     "BlockDiagonal": lambda d: BlockDiagonal(*blocks(d)),
     "BlockDiagonal-closed": lambda d: BlockDiagonal(Spherical().sized(1), *[Diagonal()] * (d > 1)),
     "FactorAnalytic": lambda d: FactorAnalytic(min(2, d - 1)),
-    "FactorAnalytic-wide": FactorAnalytic,
+    "FactorAnalytic-wide": lambda d: FactorAnalytic(max(d - 1, 1)),
     "FactorAnalytic-pattern": lambda d: FactorAnalytic(pattern=two_factors(d), correlated=True),
     "FactorAnalytic-marker": lambda d: FactorAnalytic(
         pattern=two_factors(d, 1.0), correlated=True, scale="marker"

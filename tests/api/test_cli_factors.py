@@ -54,7 +54,7 @@ def test_confirmatory(mvngrad, file, loadings):
     said = strict(out)
     assert (code, err) == (0, "")
     assert said["loglik"] == pytest.approx(fit.loglik, abs=1e-8)
-    assert said["factors"]["correlation"]["f1"]["f2"] == pytest.approx(
+    assert said["factors"]["correlation"]["one"]["two"] == pytest.approx(
         fit.factor_correlation[0, 1], rel=1e-6
     )
 
@@ -64,14 +64,41 @@ def test_confirmatory(mvngrad, file, loadings):
     [
         (["--rotate", "varimax"], 2, "--rotate is for the loadings"),
         (["--correlated"], 2, "--correlated is for the factors of --loadings"),
-        (["--covariance", "factor:7"], 1, "more factors than the 6 columns"),
+        (["--covariance", "factor:7"], 1, "too many factors for 6 columns"),
         (["--loadings", "nowhere.csv"], 1, "No such file"),
+        (["--loadings", "x.csv", "--covariance", "ar1"], 2, "leave --covariance ar1 out"),
     ],
 )
 def test_bad_options(mvngrad, file, options, code, words):
     found, _, err = mvngrad("fit", file[0], *options)
     assert (found, "Traceback" in err) == (code, False)
     assert words in err
+
+
+@pytest.mark.parametrize("mark", ["\t", ";"])
+def test_files_with_other_separators(tmp_path, loadings, mark):
+    other = tmp_path / "other.csv"
+    other.write_text(LOADINGS.replace(",", mark))
+    found, same = read_loadings(other), read_loadings(loadings)
+    assert found[:2] == same[:2]
+    of_found, of_same = (mg.FactorAnalytic(pattern=x.pattern).pattern for x in (found, same))
+    assert np.array_equal(of_found.map.fixed, of_same.map.fixed)
+    assert np.array_equal(of_found.map.label, of_same.map.label)
+
+
+def test_factors_have_the_names_of_the_file(mvngrad, file, loadings):
+    code, out, _ = mvngrad("fit", file[0], "--loadings", loadings)
+    header = next(line for line in out.splitlines() if "uniqueness" in line)
+    assert code == 0
+    assert header.split() == ["one", "two", "uniqueness"]
+
+
+def test_a_dash_is_no_label(mvngrad, file, tmp_path):
+    path = tmp_path / "dashes.csv"
+    path.write_text(LOADINGS.replace(",0", ",-"))
+    code, _, err = mvngrad("fit", file[0], "--loadings", path)
+    assert code == 1
+    assert "got '-' at [0, 1]" in err
 
 
 @pytest.mark.parametrize(

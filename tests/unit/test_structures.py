@@ -98,7 +98,7 @@ def test_sizes_and_counts():
         mg.FactorAnalytic(0): (4, 4),
         mg.FactorAnalytic(1): (8, 8),
         mg.FactorAnalytic(2): (12, 10),
-        mg.FactorAnalytic(9): (40, 10),
+        mg.FactorAnalytic(3): (16, 10),
         mg.PPCA(0): (1, 1),
         mg.PPCA(2): (9, 8),
     }

@@ -15,7 +15,7 @@ PER_COLUMN = ("observed", "missing", "mean", "sd", "min", "max")
 MOST_PATTERNS = 1000  # most frequent first; ``missing.patterns`` counts them all
 
 
-def of_fit(fit: Fit, rotation: Any = None) -> dict[str, Any]:
+def of_fit(fit: Fit, rotation: Any = None, factors: Sequence[str] | None = None) -> dict[str, Any]:
     """Everything a program may ask of the fit."""
     columns = fit.columns
     return {
@@ -44,7 +44,7 @@ def of_fit(fit: Fit, rotation: Any = None) -> dict[str, Any]:
         "coefficients": _coefficients(fit),
         "covariance": _square(columns, fit.covariance),
         "factor": [[number(x) for x in row] for row in fit.factor.tolist()],
-        "factors": _factors(fit, rotation),
+        "factors": _factors(fit, rotation, factors),
         "saturated": None if fit.saturated is None else number(fit.saturated),
         "missing": _missing(fit),
         "not_identified": [list(pair) for pair in fit.not_identified],
@@ -95,12 +95,12 @@ def _per_column(found: Inspection) -> list[tuple[Any, ...]]:
     return [(n, found.n_rows - n, *row) for n, row in zip(counts, numbers, strict=True)]
 
 
-def _factors(fit: Fit, rotation: Any) -> dict[str, Any] | None:
+def _factors(fit: Fit, rotation: Any, called: Sequence[str] | None) -> dict[str, Any] | None:
     """Loadings (rotated where asked for), uniquenesses and correlations of factors, by name."""
     if fit.noise is None:
         return None
     factors = fit.factors if rotation is None else fit.factors.rotate(rotation)
-    names = [f"f{k + 1}" for k in range(factors.factor.shape[1])]
+    names = called or [f"f{k + 1}" for k in range(factors.factor.shape[1])]
     return {
         "rotation": rotation,
         "loadings": {

@@ -27,6 +27,11 @@ def fit_file(request: FitRequest) -> int:
     files.require_places_of_fit(request)
     if request.rotate and not request.covariance.startswith(("factor:", "ppca:")):
         raise Failure("--rotate is for the loadings of --covariance factor:N or ppca:N.", USAGE)
+    if request.loadings is not None and request.covariance != FitRequest.covariance:
+        raise Failure(
+            f"--loadings says what the covariance is; leave --covariance {request.covariance} out.",
+            USAGE,
+        )
     with warnings.catch_warnings(record=True) as caught, Progress() as progress:
         warnings.simplefilter("always")
         data = _read(request, progress)
@@ -100,6 +105,16 @@ def _columns(request: FitRequest) -> tuple[str, ...] | None:
     return read_loadings(request.loadings).columns
 
 
+def _factors(request: FitRequest) -> tuple[str, ...] | None:
+    """What a file of loadings calls its factors, where it names all of them."""
+    if request.loadings is None:
+        return None
+    from mvngrad.io.loadings import read_loadings
+
+    names = read_loadings(request.loadings).factors
+    return names if all(names) else None
+
+
 def _prior(request: FitRequest) -> InverseWishart | None:
     from mvngrad.models.priors import InverseWishart
 
@@ -130,10 +145,11 @@ def fit_table(table: Table, progress: Progress, **options: Any) -> Fit:
 def _show(request: FitRequest, fit: Fit) -> None:
     from mvngrad.fitting.summary import summarise
 
+    names = _factors(request)
     if request.as_json:
-        show(of_fit(fit, request.rotate))
+        show(of_fit(fit, request.rotate, names))
     else:
-        show(summarise(fit, source=request.file.name, rotation=request.rotate))
+        show(summarise(fit, source=request.file.name, rotation=request.rotate, factors=names))
 
 
 def exit_code(fit: Fit) -> int:

@@ -30,6 +30,9 @@ LEAST = 8  # steps of Lanczos, or as many as there are parameters
 MOST = 150
 MOST_DENSE = 300  # columns of a factor model up to which its curvature is a matrix
 OVERLOOKED = 1e-6  # of Σ (e_r − 1), r ≤ k: an eigenvector that iterations have not seen
+MOST_FORMED = 400  # parameters up to which F is formed, to look where it is blind
+UNSEEN = 1e-9  # an eigenvalue of F, relative to the largest, that tells nothing
+STEEPER = 10.0  # than the slope that is left: a bend that is none of a gauge
 VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
 SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 
@@ -63,7 +66,8 @@ def smallest_curvature(objective: Objective, point: Point) -> Curvature:
                 return _of_covariances(objective, point)
             if isinstance(objective.data, Complete) and objective.structure.by_profile:
                 return _of_profile(objective, point)
-            return _of_parameters(objective, point)
+            unseen = _of_unseen(objective, point)
+            return _of_parameters(objective, point) if unseen is None else unseen
     except (LinAlgError, ValueError):
         return Curvature(float("nan"), lambda _: point.params)
 
@@ -80,6 +84,36 @@ def _of_parameters(objective: Objective, point: Point) -> Curvature:
 
     value, v = lanczos(apply, metric, metric(_anywhere(len(point.params))), seen)
     return Curvature(value, lambda t: point.params + t * v)
+
+
+# Where two parts of a sum are equal, or loadings 0, push has less than its generic rank: S stands
+# still to first order along directions N that are no gauge, and F, blind to them, has no metric to
+# offer. There ∂²J is that of ⟨G, S⟩ alone, and J may fall.
+
+
+def _of_unseen(objective: Objective, point: Point) -> Curvature | None:
+    """The smallest eigenvalue of NᵀHN, FN = 0, if negative, as a share of F's mean; else None."""
+    size = len(point.params)
+    free = np.arange(size) if point.free is None else np.flatnonzero(point.free)
+    if not 0 < len(free) <= MOST_FORMED:
+        return None
+    F = np.array([objective.fisher_product(point, v)[free] for v in np.eye(size)[free]])
+    values, vectors = np.linalg.eigh(0.5 * (F + F.T))
+    rank = len(free) - objective.structure.size + objective.structure.n_params
+    unseen = values <= UNSEEN * values[-1]
+    if np.count_nonzero(~unseen) >= rank:
+        return None
+    N = np.zeros((size, int(np.count_nonzero(unseen))))
+    N[free] = vectors[:, unseen]
+    hessian = objective.hessian(point)
+    H = N.T @ np.array([hessian(v) for v in N.T]).T
+    bends, turn = np.linalg.eigh(0.5 * (H + H.T))
+    scale = float(values.mean())
+    slope = float(np.linalg.norm(point.off_edge(point.gradient)))  # a gauge bends J by as much
+    if not bends[0] < -(NOISE * scale + STEEPER * slope):
+        return None
+    v = N @ turn[:, 0]
+    return Curvature(float(bends[0]) / scale, lambda t: point.params + t * v)
 
 
 # Of factor analysis J is looked at as a function of the noise, the loadings at their best for each:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
 
 
-def factor_tables(fit: Fit, rotation: Any = None) -> Iterator[PlainTable]:
+def factor_tables(
+    fit: Fit, rotation: Any = None, called: Sequence[str] | None = None
+) -> Iterator[PlainTable]:
     """In units of the columns' standard deviations, as estimated or rotated."""
     factors, rotated = fit.factors.standardize(), ""
     if rotation is not None:
@@ -24,7 +26,7 @@ def factor_tables(fit: Fit, rotation: Any = None) -> Iterator[PlainTable]:
             )
         factors, rotated = factors.rotate(rotation), f", rotated by {rotation}"
     names = short_names(fit.columns)
-    across = tuple(f"f{k + 1}" for k in range(factors.loadings.shape[1]))
+    across = tuple(short_names(called or [f"f{k + 1}" for k in range(factors.loadings.shape[1])]))
     rows = tuple(
         (name, *(f"{x:z.3f}" for x in own), f"{u:z.3f}")
         for name, own, u in zip(names, factors.loadings, factors.uniquenesses, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from mvngrad.models.structure import Structure
 
 DEPENDENT = 3e-5  # singular value of rows of length 1
 VANISHED = 1e-9  # noise as a share of a variance; with more of these than factors S is singular
+
 
 Said = list[tuple[str, type[Warning]]]
 
@@ -60,10 +61,11 @@ def _require_bounded(root: Array, shares: Array, k: int, columns: Sequence[str])
 
 
 def said_of_factors(
-    structure: Structure, solution: Solution, noise: Array | None, columns: Sequence[str]
+    structure: Structure, solution: Solution, form: dict[str, Any], columns: Sequence[str]
 ) -> Said:
-    """Warnings: columns without noise, and more parameters than S can tell."""
+    """Warnings: columns without noise, factors that are one, more parameters than S can tell."""
     said: Said = []
+    noise = form.get("noise")
     if noise is None:
         return said
     edge = noise <= NO_NOISE * (solution.factor**2).sum(axis=1)
@@ -91,15 +93,15 @@ def _said_of_correlations(structure: Structure, solution: Solution) -> Said:
     if not isinstance(structure, FactorAnalytic) or solution.params is None:
         return []
     pairs = [
-        f"factor {f} with {' and '.join(map(str, others))}"
+        f"f{f + 1} with {' and '.join(f'f{o + 1}' for o in others)}"
         for f, others in structure.combined(solution.params)
     ]
     if not pairs:
         return []
     text = (
         f"perfectly correlated factors: the likelihood is highest where {', and '.join(pairs)} "
-        "(counted from 0) are as one, their correlation matrix singular. The data do not tell "
-        "them apart by this pattern: use fewer factors, or free more loadings"
+        "are as one, their correlation matrix singular. The data do not tell them apart by this "
+        "pattern: use fewer factors, or free more loadings"
     )
     return [(text, DataWarning)]
 
@@ -119,15 +121,37 @@ def factors_of(fit: Estimates) -> Factors:
 
 def goodness_of(fit: Estimates, correction: Correction) -> GoodnessOfFit:
     """The likelihood ratio against the saturated model."""
-    d = len(fit.columns)
-    if fit.saturated is None:
-        raise DataError(
-            "the saturated model's likelihood is at hand for complete rows and a free mean only: "
-            "fit covariance='full' to the same data and compare the two log-likelihoods."
-        )
-    factors = {"n": fit.weight, "d": d, "n_factors": fit.factor.shape[1]}
+    if correction not in get_args(Correction):
+        raise DataError(f"correction must be 'none' or 'bartlett'; got {correction!r:.60}.")
     if correction == "bartlett" and fit.noise is None:
         raise DataError("Bartlett's correction is of factor models.")
+    d = len(fit.columns)
+    if fit.saturated is None:
+        raise DataError(_why_not_saturated(fit))
+    factors = {"n": fit.weight, "d": d, "n_factors": fit.factor.shape[1]}
     df = d + d * (d + 1) // 2 - fit.n_params
     chosen = factors if correction == "bartlett" else {}
     return likelihood_ratio(fit.loglik, fit.saturated, df, **chosen)
+
+
+def _why_not_saturated(fit: Estimates) -> str:
+    """Why the saturated model's likelihood is not at hand, and what to do."""
+    if fit.structure.saturated:
+        return f"{fit.structure!r} is the saturated model itself: there is nothing to test it by."
+    if fit.prior:
+        why = "a fit with a prior is no maximum of the likelihood, which the test is of"
+        return f"{why}: fit without the prior."
+    compare = "fit covariance='full' to the same data and compare the two log-likelihoods"
+    patterns = fit.pattern_means
+    if patterns is not None and not patterns.observed.all():
+        return f"rows with holes have no saturated likelihood in closed form: {compare}."
+    if fit.n_params - fit.structure.n_params != len(fit.columns) or fit.coefficients is not None:
+        return (
+            f"the mean is not free, and the test is of the covariance under a free one: {compare}."
+        )
+    n, d = fit.n_obs, len(fit.columns)
+    why = "too few for one" if n <= d else "with holes, or columns collinear"
+    return (
+        f"{n} rows of {d} columns have no saturated likelihood at hand: they are {why}. Give more "
+        "complete rows, or leave a column out."
+    )

@@ -161,7 +161,7 @@ def fit(
     open_pairs = structure.saturated and not keep_regular(priors)
     together = never_together(sample, names) if open_pairs else ()
     form = loaded(structure, solution, names)
-    of_factors = said_of_factors(structure, solution, form.get("noise"), names)
+    of_factors = said_of_factors(structure, solution, form, names)
     said = _said(solution, together, of_factors, holes=holes)
     means = _means_of(solution.mean, mean, regressed)
     return Fit(

@@ -31,6 +31,7 @@ from mvngrad.models.structure import Structure
 # With holes J may lie above its summit by optimality over the smallest curvature, so optimality
 # must be smaller by this: at the default tol it asks for a whitened gradient of 5e-9 a row.
 TIGHTER = 1e-7
+WANDERING = 300  # iterations of a quick method from a random start that lead nowhere
 FAR = 30.0  # cond(L) in the frame of a fit at which a frame nearer by is taken
 
 
@@ -48,7 +49,8 @@ def iterate_observed(
 ) -> Solution:
     """The best local maximum from the given start and from random ones.
 
-    A start that runs into an unbounded likelihood counts only if all do.
+    A start that runs into an unbounded likelihood counts only if all do, and one at random that
+    wanders is given up.
     """
     generator = as_generator(rng)
     found, failure = [], None
@@ -56,7 +58,8 @@ def iterate_observed(
         for k in range(n_starts):
             at = start if k == 0 else random_start(patterns, generator)
             try:
-                found.append(_from(patterns, structure, mean, at, run, columns, design, penalty))
+                ask = run if k == 0 else _wary(run)
+                found.append(_from(patterns, structure, mean, at, ask, columns, design, penalty))
             except NotPositiveDefiniteError as error:
                 failure = failure or error
                 continue
@@ -69,6 +72,12 @@ def iterate_observed(
     if failure is not None and not found:
         raise failure
     return replace(best_of(found), n_starts=len(found))
+
+
+def _wary(run: Run) -> Run:
+    """For a start at random, which may wander: few iterations of methods that need few."""
+    quick = run.method in {"newton", "bfgs", "l-bfgs"}
+    return run._replace(max_iter=min(run.max_iter, WANDERING)) if quick else run
 
 
 def _from(

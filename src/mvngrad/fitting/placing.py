@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,8 @@ from mvngrad.core.patterns import Patterns
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import nothing_at_start
 from mvngrad.fitting.monotone import monotone_estimate
-from mvngrad.fitting.start import Start, scaled_to_unit_variance
+from mvngrad.fitting.start import Start, near, scaled_to_unit_variance
+from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.data import Observed
 from mvngrad.models.means import FixedMean, FreeMean, Mean
 from mvngrad.models.objective import Objective
@@ -21,6 +23,7 @@ from mvngrad.models.penalised import Penalised, penalised
 from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
+STEPS = 3  # of EM to a covariance of which a structure may begin near
 WARM_UP = 2  # EM steps from standard deviations to the frame of a fit
 
 
@@ -55,9 +58,24 @@ def _initial(objective: Objective, variances: Array, start: Start) -> Array:
     at = objective.data.center
     if start.mean is not None and at.ndim == 1:  # rows with designs begin at least squares
         at = frame.whiten(start.mean - frame.origin)
-    theta = start.params_in(frame, structure)
+    beta, theta = objective.mean.start(at), start.params_in(frame, structure)
+    if theta is None and start.factor is None and not structure.start_is_optimum:
+        theta = near(structure, _any_covariance(objective, beta, factor))
     theta = structure.start_at(factor) if theta is None else theta
-    return np.concatenate([objective.mean.start(at), theta])
+    return np.concatenate([beta, theta])
+
+
+def _any_covariance(objective: Objective, beta: Array, factor: Array) -> Array:
+    """S₀ (d, d): where a few EM steps lead if S may be any covariance; the last that has one."""
+    free = replace(objective, structure=Cholesky().sized(objective.structure.columns))
+    params = np.concatenate([beta, free.structure.start_at(factor)])
+    with np.errstate(all="ignore"):
+        for _ in range(STEPS):
+            try:
+                params = free.em_step(free.at(params))
+            except (NotPositiveDefiniteError, np.linalg.LinAlgError):
+                break
+    return free.structure.cov(free.split(params)[1])
 
 
 class Beginning(NamedTuple):

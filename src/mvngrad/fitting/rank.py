@@ -133,9 +133,12 @@ def _by_fits(
 
 
 def _read_once(data: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any], int]:
-    """Complete data as Moments, with what has been used up of the options; others as they are."""
+    """Complete data as Moments, with what has been used up of the options; others as they are.
+
+    So are rows whose mean depends on a design, which belongs to the rows.
+    """
     sample = _sample(data, options)
-    if not isinstance(sample.data, Moments):
+    if not isinstance(sample.data, Moments) or sample.regressed is not None:
         return data, options, sample.data.d
     used = {"weights", "missing", "columns"}
     kept = {name: value for name, value in options.items() if name not in used}

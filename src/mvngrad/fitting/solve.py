@@ -20,7 +20,7 @@ from mvngrad.fitting.methods import BY_GRADIENT, driver
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
 from mvngrad.fitting.requirements import EPS, scatter_about
 from mvngrad.fitting.solution import Solution, best_of, known, reported
-from mvngrad.fitting.start import Start, scaled_to_unit_variance
+from mvngrad.fitting.start import Start, near, scaled_to_unit_variance
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
 from mvngrad.models.objective import Objective
@@ -110,7 +110,7 @@ def _initial(objective: Objective, own: Moments, start: Start) -> Array:
     at = own.center if start.mean is None else frame.whiten(start.mean - frame.origin)
     theta = start.params_in(frame, structure)
     if theta is None and start.factor is None:
-        theta = structure.guess(scatter)
+        theta = near(structure, scatter)
     if theta is None:
         factor = start.factor_in(frame, np.diagonal(frame.color(frame.color(scatter).T)))
         if structure.saturated:

@@ -11,6 +11,7 @@ from mvngrad.core.checks import as_factor, as_vector
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.ops import Array, lower_root, solve_lower
 from mvngrad.core.roots import full_rank_root
+from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.models.structure import Structure
 
 
@@ -51,6 +52,21 @@ class Start:
         if not same or self.params is None or len(self.params) != structure.size:
             return None
         return structure.rescale(self.params, 1.0 / frame.root) if structure.rescales else None
+
+
+def near(structure: Structure, S: Array) -> Array | None:
+    """A θ near S, where that says more than standard deviations do; None if they are as good.
+
+    So they are for a structure in closed form, and where S is too nearly singular to be met.
+    """
+    theta = structure.guess(S)
+    if theta is not None or structure.start_is_optimum:
+        return theta
+    try:
+        theta = structure.start(S)
+    except (NotPositiveDefiniteError, np.linalg.LinAlgError):
+        return None
+    return theta if np.isfinite(theta).all() else None
 
 
 def _full_rank(value: Any, d: int) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -37,12 +37,17 @@ def summary(fit: Fit) -> str:
     return as_text(summarise(fit))
 
 
-def summarise(fit: Fit, source: str | None = None, rotation: str | None = None) -> Summary:
-    """The summary as an object; ``source`` says where the data came from."""
+def summarise(
+    fit: Fit,
+    source: str | None = None,
+    rotation: str | None = None,
+    factors: Sequence[str] | None = None,
+) -> Summary:
+    """The summary as an object; ``source`` and ``factors`` name the data and what loads on them."""
     return Summary(
         "Multivariate normal, fitted by maximum likelihood",
         _facts(fit, source),
-        tuple(_tables(fit, rotation)),
+        tuple(_tables(fit, rotation, factors)),
         fit.warnings,
         _notes(fit),
     )
@@ -128,12 +133,12 @@ def status_name(fit: Fit) -> str:
     return name if fit.converged else f"not converged ({name})"
 
 
-def _tables(fit: Fit, rotation: str | None) -> Iterator[PlainTable]:
+def _tables(fit: Fit, rotation: str | None, factors: Sequence[str] | None) -> Iterator[PlainTable]:
     yield _moments_table(fit)
     if fit.coefficients is not None:
         yield coefficient_table(fit)
     if fit.noise is not None:
-        yield from factor_tables(fit, rotation)
+        yield from factor_tables(fit, rotation, factors)
     if len(fit.columns) > 1 and not isinstance(fit.structure, Diagonal | Spherical):
         whole = len(fit.columns) <= MOST_CORRELATED
         yield _correlation_matrix(fit) if whole else _strongest_correlations(fit)

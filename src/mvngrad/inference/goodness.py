@@ -154,7 +154,7 @@ def saturated_loglik(moments: Moments) -> float:
     np.True_
     """
     root, pivots = moments.root_and_pivots
-    if not (pivots > len(pivots) * np.finfo(float).eps).all():
+    if not (pivots > 16.0 * len(pivots) * np.finfo(float).eps).all():  # as a full fit asks
         raise NotPositiveDefiniteError(
             "the scatter of the data is singular, so the saturated model has no largest "
             f"likelihood: {moments.n_obs} rows of {moments.d} columns. A likelihood ratio against "

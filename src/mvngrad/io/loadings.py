@@ -4,22 +4,23 @@
 x1,,0                   a column of the data, and for each factor: nothing where the loading is
 x2,a,0                  free, a number where it is fixed, a word where all with this word are
 x3,0,a                  equal
+
+Entries stand between commas, tabs or semicolons; a word without a letter, as "-", is refused.
 """
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from mvngrad.errors import DataError
 from mvngrad.io.table import require_distinct
-from mvngrad.io.words import is_decimal
 
-FREE = ("", "*", "free", "nan", "na")
+SEPARATORS = ",\t;"
 
 
 class LoadingPattern(NamedTuple):
@@ -40,7 +41,7 @@ def read_loadings(path: Path) -> LoadingPattern:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [(k, row) for k, row in enumerate(csv.reader(file), 1) if any(row)]
+            lines = _rows(file)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise DataError(f"cannot read the loadings of {path}: {why}.") from error
@@ -62,9 +63,15 @@ def read_loadings(path: Path) -> LoadingPattern:
     return LoadingPattern(columns, factors, pattern)
 
 
+def _rows(file: TextIO) -> list[tuple[int, list[str]]]:
+    """Lines with something in them and their numbers, split by what splits the first one most."""
+    lines = list(file)
+    first = next((line for line in lines if line.strip()), "")
+    mark = max(SEPARATORS, key=first.count)
+    rows = enumerate(csv.reader(lines, delimiter=mark), 1)
+    return [(k, row) for k, row in rows if any(word.strip() for word in row)]
+
+
 def _entry(word: str) -> float | str:
-    """NaN where free, a number where fixed, else a label."""
-    word = word.strip()
-    if word.lower() in FREE:
-        return np.nan
-    return float(word) if is_decimal(word) else word
+    """NaN where nothing stands; what a word means is for the pattern to say."""
+    return word.strip() or np.nan

@@ -58,9 +58,17 @@ class Sum(Composite):
         return np.concatenate([part.pull_tangent(t, score, u) for part, t, u in each])
 
     def start(self, S: Array) -> Array:
-        """An equal share of S to each."""
-        share = S / len(self.parts)
-        return np.concatenate([part.start(share) for part in self.parts])
+        """A share of S to each; of those of one type the later ones less, and less correlated.
+
+        Equal parts would stay equal for ever: along that symmetry J has no slope.
+        """
+        kinds = [type(part) for part in self.parts]
+        before = np.array([kinds[:i].count(kind) for i, kind in enumerate(kinds)])
+        weights = 1.0 / (1.0 + before)
+        diagonal = np.diag(np.diagonal(S))
+        tilts = [t * S + (1.0 - t) * diagonal for t in weights]
+        shares = [w * tilted for w, tilted in zip(weights / weights.sum(), tilts, strict=True)]
+        return np.concatenate([p.start(share) for p, share in zip(self.parts, shares, strict=True)])
 
     def rescale(self, theta: Array, T: Array) -> Array:
         """Part by part."""
@@ -100,8 +108,11 @@ class Scaled(Composite):
 
     def __init__(self, part: Structure, by: float | None = None) -> None:
         require_structures("Scaled", part)
-        if by is not None and not (np.isfinite(by) and by > 0.0):
-            raise DataError(f"a structure can be scaled by a positive number; got {by}.")
+        if by is not None and not _is_positive(by):
+            raise DataError(
+                f"a structure can be scaled by a positive number; got {by!r:.60}. Leave it out "
+                "for a scale to be estimated."
+            )
         self.parts, self.by = (part,), None if by is None else float(by)
 
     @property
@@ -194,3 +205,8 @@ class Scaled(Composite):
     def _of_scale(self, Lambda: Array, score: Score) -> Array:
         """⟨G, ΛΛᵀ⟩, if it is asked for."""
         return np.array([np.vdot(Lambda, score @ Lambda)]) if self._free else np.zeros(0)
+
+
+def _is_positive(by: Any) -> bool:
+    real = isinstance(by, int | float | np.integer | np.floating) and not isinstance(by, bool)
+    return real and bool(np.isfinite(by) and by > 0.0)

@@ -26,7 +26,8 @@ class BlockDiagonal(Composite):
 
     Parameters
     ----------
-    *blocks : Structure          all but one of them ``.sized(d)``; the last size follows
+    *blocks : Structure          all but one of them ``.sized(d)``, or such as know how
+                                 many columns they are for; the last size follows
 
     Examples
     --------
@@ -56,13 +57,19 @@ class BlockDiagonal(Composite):
         """Likewise."""
         return all(part.linear_precision for part in self.parts)
 
+    @property
+    def own_columns(self) -> int | None:
+        """Those of all blocks together, where all say."""
+        told = [n for n in self._of_parts if n is not None]
+        return self.d or (sum(told) if len(told) == len(self.parts) else None)
+
     def sized(self, d: int) -> Self:
         """This structure for d columns in all."""
         sizes = self._sizes(d)
         return self.with_parts([p.sized(s) for p, s in zip(self.parts, sizes, strict=True)], d)
 
     def _sizes(self, d: int) -> list[int]:
-        told = [part.d for part in self.parts]
+        told = self._of_parts
         left = d - sum(size for size in told if size is not None)
         if told.count(None) > 1 or (left < 1 if None in told else left):
             sizes = ", ".join("?" if size is None else str(size) for size in told)

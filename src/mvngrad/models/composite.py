@@ -56,6 +56,15 @@ class Composite(Structure):
         """Generic rank of push: what parts share is counted once."""
         return generic_rank(self)
 
+    @property
+    def own_columns(self) -> int | None:
+        """That of any part that says."""
+        return self.d or next((n for n in self._of_parts if n is not None), None)
+
+    @property
+    def _of_parts(self) -> list[int | None]:
+        return [part.own_columns for part in self.parts]
+
     def split(self, theta: Array) -> list[Array]:
         """θ of each part."""
         return np.split(theta, np.cumsum([part.size for part in self.parts])[:-1])

@@ -39,10 +39,10 @@ class FactorAnalytic(Structure):
     Parameters
     ----------
     rank : int
-        k: exploratory, all loadings free. Λ and ΛQ, Q orthogonal, are the same S.
+        k < d: exploratory, all loadings free. Λ and ΛQ, Q orthogonal, are the same S.
     pattern : (d, k) array
-        Confirmatory: NaN where a loading is free, a number where it is fixed. In an array of
-        objects a text is a label, and loadings with one label are equal.
+        Confirmatory: NaN, None or "free" where a loading is free, a number where it is fixed. Any
+        other text is a label, and loadings with one label are equal.
     correlated : bool
         Whether the correlations Φ of the factors are free; else they are 0.
     scale : "variance" | "marker"
@@ -83,6 +83,11 @@ class FactorAnalytic(Structure):
             self.equivariance = self.pattern.equivariance
             self.preferred = "newton"
 
+    @property
+    def own_columns(self) -> int | None:
+        """Rows of the pattern."""
+        return self.d if self.pattern is None else self.pattern.d
+
     def sized(self, d: int) -> FactorAnalytic:
         """This structure for d columns."""
         if self.pattern is not None and self.pattern.d != d:
@@ -90,10 +95,11 @@ class FactorAnalytic(Structure):
                 f"the pattern has {self.pattern.d} rows and the data {d} columns; need one row of "
                 "loadings a column."
             )
-        if self.pattern is None and self.rank > d:
+        if self.pattern is None and self.rank > max(d - 1, 1):
             raise DataError(
-                f"FactorAnalytic({self.rank}) has more factors than the {d} columns of the data. "
-                "Use a smaller rank; with as many as columns, covariance='full' is the same."
+                f"FactorAnalytic({self.rank}) has too many factors for {d} columns: with d − 1 "
+                "factors or more any covariance can be reached. Use a smaller rank, or "
+                "covariance='full'."
             )
         sized = super().sized(d)
         sized.__dict__.pop("loadings", None)

@@ -66,6 +66,11 @@ class Known(Structure):
         """0."""
         return 0
 
+    @property
+    def own_columns(self) -> int | None:
+        """Those of S₀."""
+        return len(self._S)
+
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
         if d != len(self._S):

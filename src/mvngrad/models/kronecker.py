@@ -34,7 +34,8 @@ class Kronecker(Composite):
 
     Parameters
     ----------
-    a, b : Structure             one of them ``.sized(d)`` at least; the other's size follows
+    a, b : Structure             one of them ``.sized(d)`` at least, or such as knows how many
+                                 columns it is for; the other's size follows
 
     Examples
     --------
@@ -54,10 +55,16 @@ class Kronecker(Composite):
         require_structures("Kronecker", a, b)
         self.parts = (a, b)
 
+    @property
+    def own_columns(self) -> int | None:
+        """d_a·d_b, where both say."""
+        d_a, d_b = self._of_parts
+        return self.d or (d_a * d_b if d_a and d_b else None)
+
     def sized(self, d: int) -> Self:
         """This structure for d = d_a·d_b columns."""
         a, b = self.parts
-        d_a, d_b = a.d, b.d
+        (d_a, d_b), told = self._of_parts, [n or "unknown" for n in self._of_parts]
         if d_a is None and d_b is None:
             raise DataError(
                 f"Kronecker(a, b) for {d} columns: how many are a's? Say it of one of them, for "
@@ -66,7 +73,7 @@ class Kronecker(Composite):
         d_a, d_b = d_a or d // (d_b or 1), d_b or d // (d_a or 1)
         if d_a * d_b != d:
             raise DataError(
-                f"Kronecker(a, b) with {a.d or 'unknown'} and {b.d or 'unknown'} columns cannot "
+                f"Kronecker(a, b) with {told[0]} and {told[1]} columns cannot "
                 f"make {d}: they multiply."
             )
         return self.with_parts([a.sized(d_a), b.sized(d_b)], d)

@@ -211,6 +211,11 @@ class Masked(SparseFactor):
         """As given."""
         return self._mask
 
+    @property
+    def own_columns(self) -> int | None:
+        """Rows of the mask."""
+        return len(self._mask)
+
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
         if d != len(self._mask):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
+from mvngrad.models.entries import entries
 from mvngrad.models.loadings import PatternedLoadings
 
 SHARED = 0.6  # of what a column has in common with its factor's, at the start
@@ -29,15 +30,10 @@ class Pattern:
 
     @classmethod
     def of(cls, pattern: Any, correlated: Any, scale: Any) -> Pattern:
-        """From an array (d, k) of NaN, numbers and, among objects, labels."""
+        """From an array (d, k), or rows, of NaN, numbers and labels: ``models/entries.py``."""
         if scale not in ("variance", "marker"):
             raise DataError(f"scale must be 'variance' or 'marker'; got {scale!r}.")
-        given = np.array(pattern, dtype=None if _is_numeric(pattern) else object)
-        if given.ndim != 2 or 0 in given.shape:
-            raise DataError(
-                f"pattern must be (d, k), a row a column of the data and a column a factor; got "
-                f"shape {given.shape}."
-            )
+        given = entries(pattern)
         fixed, label = _read(given)
         marker = scale == "marker"
         _require_markers(fixed, label, marker)
@@ -107,9 +103,12 @@ class Pattern:
         left = S / np.multiply.outer(scales, scales)
         on = (self.map.label >= 0) | (self.map.fixed != 0.0)
         loads = np.zeros(self.given.shape)
+        done: list[int] = []
         for f in np.argsort(-on.sum(axis=0), kind="stable").tolist():
             own = np.flatnonzero(on[:, f])
-            loads[own, f] = _component(left[np.ix_(own, own)])
+            twins = (on[:, done] == on[:, [f]]).all(axis=0).sum() if self.map.correlated else 0
+            loads[own, f] = _component(left[np.ix_(own, own)], min(int(twins), len(own) - 1))
+            done.append(f)
             if not self.map.correlated:
                 left = left - np.multiply.outer(loads[:, f], loads[:, f])
         common = np.minimum((loads**2).sum(axis=1), 0.9)
@@ -137,12 +136,6 @@ class Pattern:
         return {"pattern": pattern, "correlated": self.map.correlated, "scale": self.scale}
 
 
-def _is_numeric(pattern: Any) -> bool:
-    return np.asarray(pattern, dtype=object).size == 0 or all(
-        not isinstance(x, str) for x in np.asarray(pattern, dtype=object).ravel()
-    )
-
-
 def _plain(entry: Any) -> str | float:
     return entry if isinstance(entry, str) else float(entry)
 
@@ -153,19 +146,9 @@ def _read(given: npt.NDArray[Any]) -> tuple[Array, npt.NDArray[np.int64]]:
     n_free = 0
     for (i, f), entry in np.ndenumerate(given):
         name = entry if isinstance(entry, str) else None
-        if name is None:
-            try:
-                value = float(entry)
-            except (TypeError, ValueError):
-                value = np.inf
-            if np.isinf(value):
-                raise DataError(
-                    f"pattern must hold NaN (free), numbers (fixed) or labels (tied); got "
-                    f"{entry!r} at [{i}, {f}]."
-                )
-            if not np.isnan(value):
-                fixed[i, f] = value
-                continue
+        if name is None and not np.isnan(entry):
+            fixed[i, f] = entry
+            continue
         if name is None or name not in numbers:
             numbers[name or f"\0{n_free}"] = n_free
             n_free += 1
@@ -188,11 +171,14 @@ def _require_markers(fixed: Array, label: npt.NDArray[np.int64], marker: bool) -
         )
 
 
-def _component(R: Array) -> Array:
-    """Loadings of one factor on some columns: the first principal component, reduced."""
+def _component(R: Array, after: int = 0) -> Array:
+    """Loadings of one factor on some columns: a principal component, the first, reduced.
+
+    ``after`` is how many factors of just these columns have had theirs already.
+    """
     values, vectors = np.linalg.eigh(R)
-    v = vectors[:, -1] * np.sign(vectors[:, -1].sum() or 1.0)
-    size = np.sqrt(max(SHARED * values[-1], 0.1)) if len(R) > 1 else 0.7
+    v = vectors[:, -1 - after] * np.sign(vectors[:, -1 - after].sum() or 1.0)
+    size = np.sqrt(max(SHARED * values[-1 - after], 0.1)) if len(R) > 1 else 0.7
     found = v * size
     return np.asarray(np.clip(found, -0.9, 0.9) if len(R) > 1 else np.array([size]))
 

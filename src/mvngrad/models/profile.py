@@ -92,7 +92,9 @@ class Profile:
         return State(psi, Lambda, value, score.diagonal(), spectrum)
 
     def next(self, at: State) -> State | None:
-        """A lower point; None if there is none that rounding lets be told."""
+        """A lower point; None if there is none that rounding lets be told, or no lowest one."""
+        if np.count_nonzero(at.psi <= FLOOR * np.diagonal(self.M)) > self.k:
+            return None
         return self.released(at) or self._stepped(at)
 
     def released(self, at: State) -> State | None:

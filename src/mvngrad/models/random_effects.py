@@ -69,6 +69,11 @@ class RandomEffects(Composite):
         """The structure of D."""
         return self.parts[0]
 
+    @property
+    def own_columns(self) -> int | None:
+        """Rows of Z."""
+        return len(self._Z)
+
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
         if d != len(self._Z):

@@ -21,6 +21,7 @@ from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
 from mvngrad.core.operators import Covariance, DenseCovariance
 from mvngrad.core.ops import Array, Mask, cholesky, lower_root
+from mvngrad.errors import DataError
 
 PULL_STEP = 1e-5
 
@@ -75,6 +76,8 @@ class Structure(ABC):
 
     def sized(self, d: int) -> Self:
         """This structure for d columns."""
+        if isinstance(d, bool) or not isinstance(d, int | np.integer) or d < 1:
+            raise DataError(f"a structure is for a whole number of columns, 1 or more; got {d!r}.")
         sized = copy(self)
         sized.d = d
         return sized
@@ -85,6 +88,11 @@ class Structure(ABC):
         if self.d is None:
             name = type(self).__name__
             raise ValueError(f"{name} has not met data yet: say {name}().sized(d) for d columns.")
+        return self.d
+
+    @property
+    def own_columns(self) -> int | None:
+        """d where the structure says it without having met data; else None."""
         return self.d
 
     @property
@@ -247,6 +255,10 @@ class Structure(ABC):
         from mvngrad.models.algebra import Scaled
 
         return Scaled(self, c) if isinstance(c, int | float | np.number) else NotImplemented
+
+    def __mul__(self, c: float) -> Structure:
+        """The same."""
+        return self.__rmul__(c)
 
     def __repr__(self) -> str:
         given = {name: value for name, value in self.describe().items() if value is not None}
