@@ -284,3 +284,23 @@ def test_factor_models_shrink(Y, structure, holes, rng):
 def test_a_ridge_needs_loadings(X):
     with pytest.raises(DataError, match="loadings of factor models"):
         mg.fit(X, prior=mg.Ridge(1.0))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-10, 1e10])
+def test_two_normal_means_are_the_sum_of_both_in_any_units(unit: float) -> None:
+    """½ Σⱼ ((μⱼ − cⱼ)/(τⱼsⱼ))² of one and of the other, and μ̂ goes with the units."""
+    units = np.array([1.0, unit, 1.0])
+    X = np.random.default_rng(8).normal([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], size=(60, 3))
+    centers, deviations = ([0.0, 3.0, 1.0], [1.0, 0.0, 4.0]), (0.3, np.array([0.1, 0.5, 0.2]))
+
+    def fitted(by: np.ndarray) -> mg.Fit:
+        pairs = zip(centers, deviations, strict=True)
+        return mg.fit(X * by, prior=[mg.NormalMean(np.array(c) * by, sd) for c, sd in pairs])
+
+    fit, s = fitted(units), X.std(axis=0)
+    terms = sum(
+        0.5 * (((fit.mean / units - c) / (sd * s)) ** 2).sum()
+        for c, sd in zip(centers, deviations, strict=True)
+    )
+    assert fit.penalty == pytest.approx(terms, rel=1e-9)
+    assert fit.mean / units == pytest.approx(fitted(np.ones(3)).mean, rel=1e-6)

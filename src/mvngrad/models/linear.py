@@ -7,6 +7,7 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
 from mvngrad.core.checks import as_floats
 from mvngrad.core.ops import Array
@@ -222,4 +223,7 @@ def _named(Z: Any, design: Array, names: Any) -> tuple[str, ...]:
 
 
 def _solved(A: Array, b: Array) -> Array:
-    return np.asarray(np.linalg.lstsq(A, b, rcond=None)[0])
+    """The least-squares solution of Aβ = b, whatever the units of A's columns; A has full rank."""
+    sizes = np.linalg.norm(A, axis=0)
+    Q, R = np.linalg.qr(A / sizes)
+    return np.asarray((solve_triangular(R, Q.T @ b).T / sizes).T)
