@@ -304,3 +304,17 @@ def test_two_normal_means_are_the_sum_of_both_in_any_units(unit: float) -> None:
     )
     assert fit.penalty == pytest.approx(terms, rel=1e-9)
     assert fit.mean / units == pytest.approx(fitted(np.ones(3)).mean, rel=1e-6)
+
+
+def test_proper_imputation_refits_with_the_prior(holed, tmp_path):
+    """A prior that outweighs the data leaves nothing of the bootstrap in S: it stays T."""
+    prior = mg.InverseWishart(1e6, target=0.01 * np.eye(D))
+    fit = mg.fit(holed, prior=prior)
+    draws = fit.impute(holed, draws=3, proper=True, rng=0)
+    of_draw = [draw[np.isnan(holed[:, 3]), 3].std() for draw in draws]
+    assert max(of_draw) < 0.3 < 0.3 * np.nanstd(holed[:, 3])
+    fit.save(tmp_path / "m.safetensors")
+    loaded = mg.load(tmp_path / "m.safetensors")
+    assert np.isfinite(loaded.impute(holed, draws=2, rng=0)).all()
+    with pytest.raises(DataError, match="refits the model with its prior"):
+        loaded.impute(holed, draws=2, proper=True, rng=0)
