@@ -54,8 +54,9 @@ def test_what_a_formula_cannot_be(birds):
     refused("line 5 of", "~ sex", PENGUINS, columns=BODY)
     refused("needs columns with names", "~ a", birds[BODY].to_numpy())
     refused("needs the rows", "~ a", mg.Moments.from_covariance(np.eye(2), 10), NeedsRowsError)
-    with pytest.warns(mg.DataWarning, match="species"):
-        refused("none is left as a response", "~ year", birds[["year", "species"]])
+    refused("none is left as a response", "~ year", birds[["year", "species"]])
+    refused("has several parts", "~ year | species")
+    refused("the formula names 'age'", "~ center(age)", columns=BODY)
     refused("mean must be 'free'", "species", birds[BODY])
 
 
@@ -77,3 +78,38 @@ def test_the_command(mvngrad):
     code, _, err = mvngrad("fit", PENGUINS, "--mean", "species")
     assert code == 2
     assert "'~ age + sex'" in err
+
+
+def test_categories_keep_their_order(birds):
+    """The first category is the one that the others are held against, in every dataframe."""
+    order = ["Gentoo", "Adelie", "Chinstrap"]
+    kind = pd.CategoricalDtype(order, ordered=True)
+    ordered = birds.astype({"species": kind})[["species", *BODY]].iloc[::-1]
+    first = birds[birds.species == "Gentoo"][BODY].mean()
+    frame = pl.from_pandas(birds[["species", *BODY]]).with_columns(
+        pl.col("species").cast(pl.Enum(order))
+    )
+    for data in (ordered, frame, frame.lazy(), frame.to_arrow()):
+        fit = mg.fit(data, mean="~ species")  # nothing to warn of: species is in the formula
+        assert fit.design_names[0] == ("Intercept", "species[T.Adelie]", "species[T.Chinstrap]")
+        np.testing.assert_allclose(fit.coefficients[0], first, rtol=1e-9)
+
+
+@pytest.mark.parametrize("how", ["center(year)", "scale(`year`)", "poly(year, 1)", "I(year)"])
+@pytest.mark.filterwarnings("ignore:left out columns")
+def test_columns_in_a_call_are_no_responses(birds, how):
+    plain = mg.fit(birds, mean="~ year", columns=BODY)
+    fit = mg.fit(birds[["species", "year", *BODY]], mean=f"~ {how}")
+    assert fit.columns == tuple(BODY)
+    assert fit.nll == pytest.approx(plain.nll, rel=1e-9)  # the same space of means
+
+
+def test_the_command_speaks_of_columns_that_are_not_in_the_formula(mvngrad, tmp_path):
+    """A name that is part of another one's is not in the formula."""
+    rows = pd.DataFrame(
+        {"a": ["u", "v"] * 10, "ab": list(range(20)), "y": [1.0, 2.0, 4.0, 1.5] * 5}
+    )
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    code, _, err = mvngrad("fit", tmp_path / "x.csv", "--mean", "~ ab")
+    assert code == 0
+    assert "left out" in err

@@ -127,3 +127,26 @@ def test_model_files_keep_coefficients(kind, X, Z, tmp_path):
 def test_a_common_mean_has_nothing_to_predict(X):
     with pytest.raises(DataError, match="one mean for all rows"):
         mg.fit(X).predict(X)
+
+
+def test_what_is_no_design_or_has_nothing_to_regress():
+    X, Z = np.random.default_rng(0).normal(size=(20, 2)), np.ones((20, 1))
+    empty = np.column_stack([X[:, 0], np.full(20, np.nan)])
+    for match, make in (
+        ("got none", lambda: mg.Linear([])),
+        ("column_stack", lambda: mg.Linear([np.ones(20), np.ones(20)])),
+        ("list of 2 lists", lambda: mg.Linear([Z, Z], names=["a"])),
+        ("positive weight", lambda: mg.fit(X, mean=mg.Linear(Z), weights=np.zeros(20))),
+        ("x2 has no observed value", lambda: mg.fit(empty, mean=mg.Linear(Z))),
+        ("begins with ~|begin with ~", lambda: mg.fit(X, mean="y ~ x")),
+        ("Linear", lambda: mg.fit(X, mean=np.ones((20, 3)))),
+    ):
+        with pytest.raises(DataError, match=match):
+            make()
+
+
+def test_a_design_is_a_copy():
+    Z = np.ones((5, 1))
+    linear = mg.Linear(Z)
+    Z[:] = 7.0
+    assert (linear.designs[0] == 1.0).all()

@@ -248,3 +248,27 @@ def test_all_rows_of_a_pattern_are_merged_without_a_trace(rng):
 def test_structure_of_one_design_is_free():
     given = Linear(np.ones((5, 2)))
     assert isinstance(given.structure(np.eye(2), 3), FreeMean)
+
+
+@pytest.mark.parametrize("kind", ["shared", "per column", "general"])
+@pytest.mark.parametrize("design", ["tiny", "huge", "cubic"])
+def test_coefficients_predict_what_the_covariance_is_about(kind: str, design: str) -> None:
+    """mean (x − μ̂)² is the diagonal of Ŝ, whatever the units of the design's columns."""
+    rng = np.random.default_rng(3)
+    year = rng.uniform(1990.0, 2020.0, size=80)
+    Z = {
+        "tiny": np.column_stack([np.ones(80), 1e-10 * rng.normal(size=80)]),
+        "huge": np.column_stack([np.ones(80), 1e10 * rng.normal(size=80)]),
+        "cubic": np.column_stack([year**k for k in range(4)]),
+    }[design]
+    B = rng.normal(size=(Z.shape[1], 2)) / np.linalg.norm(Z, axis=0)[:, None] * 30.0
+    X = Z @ B + rng.normal(size=(80, 2))
+    linear = {
+        "shared": mg.Linear(Z),
+        "per column": mg.Linear([Z, Z[:, ::-1]]),
+        "general": mg.Linear(np.stack([Z, 2.0 * Z], axis=1)),
+    }[kind]
+    fit = mg.fit(X, mean=linear)
+    given = list(linear.designs) if kind == "per column" else linear.designs[0]
+    error = ((X - fit.predict(given)) ** 2).mean(axis=0)
+    assert error == pytest.approx(np.diagonal(fit.covariance), rel=1e-6)

@@ -48,7 +48,7 @@ def test_the_closed_form(X):
     close(mg.fit(X, prior=mg.InverseWishart(shrinkage=share)).covariance, fit.covariance)
     known = mg.fit(X, mean=np.full(D, 2.5), prior=mg.InverseWishart(7.0))
     A = (X - 2.5).T @ (X - 2.5)
-    close(known.covariance, (A + 7.0 * np.diag(s2)) / (N + 7.0), rtol=1e-12)
+    close(known.covariance, (A + 7.0 * np.diag(np.diagonal(A) / N)) / (N + 7.0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "spherical", mg.Factor()], ids=str)
@@ -284,3 +284,79 @@ def test_factor_models_shrink(Y, structure, holes, rng):
 def test_a_ridge_needs_loadings(X):
     with pytest.raises(DataError, match="loadings of factor models"):
         mg.fit(X, prior=mg.Ridge(1.0))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-10, 1e10])
+def test_two_normal_means_are_the_sum_of_both_in_any_units(unit: float) -> None:
+    """½ Σⱼ ((μⱼ − cⱼ)/(τⱼsⱼ))² of one and of the other, and μ̂ goes with the units."""
+    units = np.array([1.0, unit, 1.0])
+    X = np.random.default_rng(8).normal([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], size=(60, 3))
+    centers, deviations = ([0.0, 3.0, 1.0], [1.0, 0.0, 4.0]), (0.3, np.array([0.1, 0.5, 0.2]))
+
+    def fitted(by: np.ndarray) -> mg.Fit:
+        pairs = zip(centers, deviations, strict=True)
+        return mg.fit(X * by, prior=[mg.NormalMean(np.array(c) * by, sd) for c, sd in pairs])
+
+    fit, s = fitted(units), X.std(axis=0)
+    terms = sum(
+        0.5 * (((fit.mean / units - c) / (sd * s)) ** 2).sum()
+        for c, sd in zip(centers, deviations, strict=True)
+    )
+    assert fit.penalty == pytest.approx(terms, rel=1e-9)
+    assert fit.mean / units == pytest.approx(fitted(np.ones(3)).mean, rel=1e-6)
+
+
+def test_proper_imputation_refits_with_the_prior(holed, tmp_path):
+    """A prior that outweighs the data leaves nothing of the bootstrap in S: it stays T."""
+    prior = mg.InverseWishart(1e6, target=0.01 * np.eye(D))
+    fit = mg.fit(holed, prior=prior)
+    draws = fit.impute(holed, draws=3, proper=True, rng=0)
+    of_draw = [draw[np.isnan(holed[:, 3]), 3].std() for draw in draws]
+    assert max(of_draw) < 0.3 < 0.3 * np.nanstd(holed[:, 3])
+    fit.save(tmp_path / "m.safetensors")
+    loaded = mg.load(tmp_path / "m.safetensors")
+    assert np.isfinite(loaded.impute(holed, draws=2, rng=0)).all()
+    with pytest.raises(DataError, match="refits the model with its prior"):
+        loaded.impute(holed, draws=2, proper=True, rng=0)
+
+
+@pytest.mark.parametrize("rule", ["ledoit-wolf", "oas"])
+def test_a_known_mean_is_what_priors_measure_about(X, rule):
+    """Rows and their mirror images about μ have mean μ and the same scatter about it."""
+    mu = np.array([10.0, -5.0, 3.0, 0.0])
+    both = np.vstack([X, 2.0 * mu - X])
+    prior = mg.InverseWishart(shrinkage=rule)
+    free, known = (mg.fit(both, mean=m, prior=prior) for m in ("free", mu))
+    close(known.covariance, free.covariance, rtol=1e-10)
+    half = mg.fit(X, mean=mu, prior=mg.InverseWishart(shrinkage=0.5)).covariance
+    close(np.diagonal(half), ((X - mu) ** 2).mean(axis=0), rtol=1e-10)
+    holed = np.vstack([X, np.full((1, D), NAN)])
+    holed[-1, 0] = mu[0] + 1.0
+    assert np.isfinite(mg.fit(holed, mean=mu, prior=mg.InverseWishart(3.0)).nll)
+
+
+@pytest.mark.parametrize("prior", [5, mg.InverseWishart, "oas", {"oas"}])
+def test_what_is_no_prior(X, prior):
+    with pytest.raises(DataError, match="prior must be"):
+        mg.fit(X, prior=prior)
+
+
+def test_what_priors_refuse_and_say():
+    with pytest.raises(DataError, match="finite sd"):
+        mg.NormalMean([0.0], np.inf)
+    assert repr(mg.InverseWishart(1234567.25)).startswith("InverseWishart(1234567.25,")
+
+
+def test_ledoit_wolf_wherever_there_are_rows(X):
+    """Residuals of a regression on 1 are the rows; what counts for nothing changes nothing."""
+    prior = mg.InverseWishart(shrinkage="ledoit-wolf")
+    S, empty = mg.fit(X, prior=prior).covariance, np.vstack([X, np.full(D, NAN)])
+    hole, w = np.vstack([X, [NAN, 1.0, 2.0, 3.0]]), np.append(np.ones(N), 0.0)
+    for rows, options in (
+        (X, {"mean": mg.Linear(np.ones((N, 1)))}),
+        (empty, {}),
+        (hole, {"weights": w}),
+        (empty, {"mean": mg.Linear(np.ones((N + 1, 1)))}),
+        (hole, {"mean": mg.Linear(np.ones((N + 1, 1))), "weights": w}),
+    ):
+        close(mg.fit(rows, prior=prior, **options).covariance, S, rtol=1e-10)

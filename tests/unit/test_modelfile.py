@@ -18,7 +18,8 @@ from mvngrad import modelfile
 from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.models.structure import Structure
 
-OF_THE_ROWS = {"pattern_means"}  # stays behind: a loaded fit has no rows to report on
+# Stay behind: a loaded fit has no rows to report on, and nothing to refit with.
+OF_THE_ROWS = {"pattern_means", "refit_priors"}
 FEW = 5  # iterations: what is saved need not have converged
 DERIVED = (
     *("params", "covariance", "deviations", "correlation", "loglik", "aic", "bic"),

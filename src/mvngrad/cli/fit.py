@@ -47,11 +47,18 @@ def fit_file(request: FitRequest) -> int:
 
 def _read(request: FitRequest, progress: Progress) -> CsvTable:
     data = read(request.file, _columns(request), progress)
-    named = request.mean or ""
-    notes.on_left_out([name for name in data.left_out if name not in named])
+    notes.on_left_out([name for name in data.left_out if name not in _in_formula(request)])
     if request.missing == "drop":
         notes.on_dropped(data.table.rows)
     return data
+
+
+def _in_formula(request: FitRequest) -> list[str]:
+    """The columns that the means are made of."""
+    from mvngrad.io.formula import is_formula, variables_of
+
+    mean = request.mean
+    return variables_of(mean) if mean is not None and is_formula(mean) else []
 
 
 def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:

@@ -17,6 +17,7 @@ from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
     from mvngrad.core.patterns import Patterns
+    from mvngrad.models.priors import Prior
 
 NO_NOISE = 1e-6  # of a variance: what is left beside the factors counts as nothing
 
@@ -56,6 +57,7 @@ class Estimates(ABC):
     prior: tuple[str, ...] = ()
     factor_correlation: Array | None = None
     pattern_means: Patterns | None = None
+    refit_priors: tuple[Prior, ...] = ()
     version: str = __version__
 
     def __post_init__(self) -> None:

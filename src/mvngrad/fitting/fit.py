@@ -173,6 +173,7 @@ def fit(
         penalty=solution.penalty,
         saturated=_saturated(sample, structure, mean, penalty),
         prior=tuple(map(repr, priors)),
+        refit_priors=priors,
         weight=sample.weight,
         n_obs=sample.n_obs,
         n_empty=n_empty,

@@ -33,6 +33,11 @@ def impute(
         raise DataError(
             "proper=True draws the parameters anew for every data set: say how many, draws=20."
         )
+    if fit.prior and not fit.refit_priors:
+        raise DataError(
+            "proper=True refits the model with its prior, and a model file has only a description "
+            f"of that, {' and '.join(fit.prior)}. Fit the data anew, or leave proper out."
+        )
     try:
         beside = rows if linear is None else np.hstack([rows, linear.joint()])
         refit = partial(_refitted, fit, linear)
@@ -97,7 +102,13 @@ def _refitted(fit: Fit, linear: Linear | None, rows: Rows, weights: Array) -> Im
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say was said of the fit itself
         again = fit_to(
-            rows[:, :d], fit.structure, mean, weights=weights, start=fit, columns=fit.columns
+            rows[:, :d],
+            fit.structure,
+            mean,
+            weights=weights,
+            start=fit,
+            columns=fit.columns,
+            prior=fit.refit_priors,
         )
     if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
         raise KeyboardInterrupt

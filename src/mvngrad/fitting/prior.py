@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mvngrad.core.grouping import Rows
 from mvngrad.core.likelihood import LOG_2PI
 from mvngrad.core.moments import Moments
 from mvngrad.core.nll import nll
@@ -18,6 +19,7 @@ from mvngrad.fitting.convergence import Trace
 from mvngrad.fitting.requirements import scatter_about
 from mvngrad.fitting.sample import Sample
 from mvngrad.fitting.solution import Solution
+from mvngrad.models.linear import predicted
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.penalty import Penalty
 from mvngrad.models.priors import Facts, InverseWishart, NormalMean, Prior, Ridge, penalty_of
@@ -38,8 +40,10 @@ def penalty_for(priors: Sequence[Prior], sample: Sample, structure: Structure) -
     if sample.regressed is not None and any(isinstance(p, NormalMean) for p in priors):
         raise DataError("NormalMean is for means, and here they are linear in a design.")
     data = sample.data
-    complete = data if isinstance(data, Moments) else None
-    facts = Facts(_deviations(data), data.weight, complete, sample.rows, sample.weights)
+    complete = scatter_about(data, sample.mean) if isinstance(data, Moments) else None
+    known = sample.mean.value if isinstance(sample.mean, FixedMean) else None
+    deviations = _deviations(data if complete is None else complete, known)
+    facts = Facts(deviations, data.weight, complete, *_rows_of(sample), known)
     return penalty_of(priors, facts)
 
 
@@ -68,8 +72,24 @@ def apart(solution: Solution, moments: Moments, penalty: Penalty) -> Solution:
     return replace(solution, nll=J, penalty=terms, trace=Trace(steps))
 
 
-def _deviations(data: Moments | Patterns) -> Array:
-    """s of each column, over the rows that have it."""
+def _rows_of(sample: Sample) -> tuple[Rows | None, Array | None]:
+    """The rows that complete data are of, or their residuals, with their weights."""
+    rows, w, regressed = sample.rows, sample.weights, sample.regressed
+    if rows is None or not isinstance(sample.data, Moments):
+        return None, None
+    used = ~np.isnan(rows).any(axis=1) if rows.dtype.kind == "f" else np.ones(len(rows), bool)
+    used &= True if w is None else w > 0.0
+    rows, w = (rows, w) if used.all() else (rows[used], None if w is None else w[used])
+    if regressed is not None and regressed.found is not None:
+        of = regressed.regression
+        rows = rows - predicted(of.linear, of.coefficients(regressed.found))
+    return rows, w
+
+
+def _deviations(data: Moments | Patterns, known: Array | None) -> Array:
+    """s of each column, over the rows that have it; about a mean that is known."""
     if isinstance(data, Moments):
         return np.sqrt(np.diagonal(data.cov))
-    return np.sqrt(data.available()[1]) * data.frame.root
+    center, variances = data.available()
+    about = center if known is None else data.frame.whiten(known - data.frame.origin)
+    return np.sqrt(variances + (center - about) ** 2) * data.frame.root

@@ -82,12 +82,20 @@ def regressed(job: Job, missing: str, threads: int | None) -> Regressed:
     """Moments of residuals where coefficients have a closed form, else patterns with designs."""
     job.linear.require_shape(*job.rows.shape)
     if job.weights is not None and not job.weights.all():
+        if not job.weights.any():
+            raise DataError("no row has a positive weight and an observed value; need some.")
         job = job.take(job.weights > 0.0)
     require_no_infinity(job.rows, job.weights, job.columns)
     there = ~np.isnan(job.rows) if job.rows.dtype.kind == "f" else np.ones(job.rows.shape, bool)
     if missing == "raise":
         require_finite_rows(job.rows, job.weights, job.columns)
     used = there.all(axis=1) if missing == "drop" else there.any(axis=1)
+    if not there.any(axis=0).all():
+        empty = [job.columns[j] for j in np.flatnonzero(~there.any(axis=0)).tolist()]
+        raise DataError(
+            f"{listed(empty)} {'has' if len(empty) == 1 else 'have'} no observed value in "
+            f"{counted(len(there), 'row')}. Choose other columns (columns=…)."
+        )
     if not used.any():
         raise DataError("no row is left to fit; need some with a value and a positive weight.")
     n_empty = 0 if missing == "drop" else int((~used).sum())

@@ -67,7 +67,7 @@ def sample_of(
     if isinstance(mean, Linear):
         w = as_weights(weights, len(rows))
         found = regressed(Job(rows, w, mean, structure, names, regular), missing, threads)
-        return Sample(found.data, found.mean, names, found.n_empty, found)
+        return Sample(found.data, found.mean, names, found.n_empty, found, rows, w)
     mean = as_mean(mean, len(names))
     rows, w = complete_rows(rows, as_weights(weights, len(rows)), missing, names)
     job = Requirements(structure, mean, names, regular)
@@ -103,7 +103,7 @@ def _with_holes(rows: Rows, w: Array | None, job: Requirements, threads: int | N
         return Sample(patterns, job.mean, names, patterns.n_empty)
     there = ~np.isnan(rows).all(axis=1)
     moments = _moments(rows[there], None if w is None else w[there], job, threads)
-    return Sample(moments, job.mean, names, patterns.n_empty)
+    return Sample(moments, job.mean, names, patterns.n_empty, None, rows, w)
 
 
 def _patterns(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Patterns:

@@ -5,6 +5,8 @@ Responses are the numeric columns that the formula does not name, unless ``colum
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError, listed
 from mvngrad.io.data import as_table
-from mvngrad.io.table import Table, as_list
+from mvngrad.io.table import Table
 
 if TYPE_CHECKING:
     from mvngrad.io.csv import CsvTable
@@ -45,28 +47,54 @@ def designed(data: Any, formula: str, columns: Sequence[Any] | None) -> Designed
     ImportError
         If formulaic is not installed.
     """
-    variables = _variables(formula)
+    variables = variables_of(formula)
     if isinstance(data, str | Path):
         from mvngrad.io.csv import read_csv
 
         return designed_csv(read_csv(Path(data), columns), formula, every=columns is not None)
-    if not (hasattr(data, "columns") and hasattr(data, "__getitem__")):
+    frame = _eager(data, formula)
+    _require_known(variables, [str(name) for name in frame.columns])
+    table = _responses(frame, variables, columns, formula)
+    covariates = {
+        str(name): _as_pandas(frame.get_column(name))
+        for name in frame.columns
+        if str(name) in variables
+    }
+    return _with_design(table, formula, covariates)
+
+
+def _eager(data: Any, formula: str) -> Any:
+    """A dataframe of any kind, as narwhals has it."""
+    import narwhals.stable.v1 as nw
+
+    frame = nw.from_native(data, pass_through=True)
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    if not isinstance(frame, nw.DataFrame):
         raise DataError(
             f"the formula {formula!r} needs columns with names: give a dataframe or a CSV file, or "
             "make the design yourself and pass mean=mvngrad.Linear(Z)."
         )
-    names = [str(name) for name in data.columns]
-    _require_known(variables, names)
-    table = as_table(data, _responses(names, variables, columns, data))
-    covariates = {name: np.asarray(data[name]) for name in variables}
-    return _with_design(table, formula, covariates)
+    return frame
+
+
+def _as_pandas(column: Any) -> Any:
+    """A column as pandas has it, categories with their order, rows counted from 0."""
+    import narwhals.stable.v1 as nw
+
+    pandas, native = import_module("pandas"), column.to_native()
+    if isinstance(native, pandas.Series):
+        return native.reset_index(drop=True)
+    if column.dtype in (nw.Enum, nw.Categorical):
+        words, categories = column.cast(nw.String).to_list(), column.cat.get_categories().to_list()
+        return pandas.Series(pandas.Categorical(words, categories))
+    return pandas.Series(column.to_numpy())
 
 
 def designed_csv(data: CsvTable, formula: str, *, every: bool) -> Designed:
     """What a formula makes of a CSV file; every column read is a response, or those not in it."""
     from mvngrad.io.csv import read_words
 
-    variables, table = _variables(formula), data.table
+    variables, table = variables_of(formula), data.table
     if not every:
         kept = [j for j, name in enumerate(table.columns) if name not in variables]
         if not kept:
@@ -107,15 +135,15 @@ def _with_design(
 
 
 def _responses(
-    names: Sequence[str], variables: Sequence[str], columns: Sequence[Any] | None, data: Any
-) -> list[Any]:
+    frame: Any, variables: Sequence[str], columns: Sequence[Any] | None, formula: str
+) -> Table:
+    """The columns asked for; or the numeric ones that are not in the formula."""
     if columns is not None:
-        return as_list(columns)
-    numeric = as_table(data).columns
-    left = [name for name in names if name in numeric and name not in variables]
-    if not left:
-        raise _nothing_left("~ " + " + ".join(variables))
-    return left
+        return as_table(frame.to_native(), columns)
+    others = [name for name in frame.columns if str(name) not in variables]
+    if not any(frame.schema[name].is_numeric() for name in others):
+        raise _nothing_left(formula)
+    return as_table(frame.select(others).to_native())
 
 
 def _nothing_left(formula: str) -> DataError:
@@ -125,14 +153,33 @@ def _nothing_left(formula: str) -> DataError:
     )
 
 
-def _variables(formula: str) -> list[str]:
+def variables_of(formula: str) -> list[str]:
     """The columns that a formula names."""
     try:
-        return sorted(map(str, _formulaic().Formula(formula).required_variables))
-    except ImportError:
+        parsed = _formulaic().Formula(formula)
+        if any(not hasattr(term, "factors") for term in parsed):
+            raise DataError(f"the formula {formula!r} has several parts: give one, '~ a + b'.")
+        named = set(map(str, parsed.required_variables))
+        calls = [str(f.expr) for term in parsed for f in term.factors if "(" in str(f.expr)]
+        return sorted(named.union(*map(_arguments, calls)))
+    except (ImportError, DataError):
         raise
     except Exception as error:
         raise DataError(f"the formula {formula!r} cannot be read: {_first_line(error)}") from error
+
+
+def _arguments(call: str) -> set[str]:
+    """Names that are arguments in a call: formulaic tells none of center, scale, poly and bs."""
+    quoted = re.findall("`([^`]*)`", call)
+    for k, name in enumerate(quoted):
+        call = call.replace(f"`{name}`", f"quoted_{k}")
+    tree = ast.parse(call.strip(), mode="eval")
+    nodes = list(ast.walk(tree))
+    spoken = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    spoken |= {id(n.value) for n in nodes if isinstance(n, ast.Attribute)}
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in spoken}
+    places = {f"quoted_{k}": name for k, name in enumerate(quoted)}
+    return {places.get(name, name) for name in names}
 
 
 def _first_line(error: Exception) -> str:

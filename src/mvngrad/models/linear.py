@@ -7,6 +7,7 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
 from mvngrad.core.checks import as_floats
 from mvngrad.core.ops import Array
@@ -57,6 +58,8 @@ class Linear:
     def __init__(self, Z: Any, names: Sequence[Any] | None = None) -> None:
         # A list of rows of numbers is one design; a list of tables is one for each column.
         self.per_column = isinstance(Z, list | tuple) and all(np.ndim(part) > 1 for part in Z)
+        if isinstance(Z, list | tuple) and not len(Z):
+            raise DataError("Linear needs a design: got none, an empty list.")
         parts = list(Z) if self.per_column else [Z]
         self.designs = tuple(_as_design(part, k) for k, part in enumerate(parts))
         self.general = self.designs[0].ndim == 3
@@ -155,6 +158,8 @@ class Linear:
 
     def _names(self, parts: Sequence[Any], names: Any) -> tuple[tuple[str, ...], ...]:
         given = [None] * len(parts) if names is None else names if self.per_column else [names]
+        if not isinstance(given, list | tuple) or len(given) != len(parts):
+            raise DataError(f"names for {len(parts)} designs must be a list of {len(parts)} lists.")
         return tuple(
             _named(part, design, own)
             for part, design, own in zip(parts, self.designs, given, strict=True)
@@ -196,7 +201,11 @@ def predicted(linear: Linear, coefficients: Any) -> Array:
 
 
 def _as_design(Z: Any, k: int) -> Array:
-    design = as_floats(Z, f"design {k}" if k else "the design")
+    if isinstance(Z, list | tuple) and all(isinstance(z, np.ndarray) and z.ndim == 1 for z in Z):
+        raise DataError(
+            "a list of vectors is no design: np.column_stack(…) makes columns of one of them."
+        )
+    design = as_floats(Z, f"design {k}" if k else "the design").copy()
     if design.ndim not in (2, 3) or 0 in design.shape:
         raise DataError(
             f"a design is (n, p), a list of those, or (n, d, q), none of them 0; got shape "
@@ -222,4 +231,7 @@ def _named(Z: Any, design: Array, names: Any) -> tuple[str, ...]:
 
 
 def _solved(A: Array, b: Array) -> Array:
-    return np.asarray(np.linalg.lstsq(A, b, rcond=None)[0])
+    """The least-squares solution of Aβ = b, whatever the units of A's columns; A has full rank."""
+    sizes = np.linalg.norm(A, axis=0)
+    Q, R = np.linalg.qr(A / sizes)
+    return np.asarray((solve_triangular(R, Q.T @ b).T / sizes).T)

@@ -12,7 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.checks import as_vector
+from mvngrad.core.checks import as_floats, as_vector
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.operators import Covariance, DiagonalCovariance
 from mvngrad.core.ops import Array
@@ -162,5 +162,14 @@ def as_mean(mean: object, d: int) -> Mean:
     if isinstance(mean, str):
         if mean == "free":
             return FreeMean()
-        raise DataError(f"mean must be 'free' or a vector ({d},) to fix it at; got {mean!r}.")
-    return FixedMean(as_vector(mean, "mean", d).copy())
+        raise DataError(
+            f"mean must be 'free' or a vector ({d},) to fix it at; got {mean!r}. A formula begins "
+            "with ~: '~ age + sex'."
+        )
+    value = as_floats(mean, "mean")
+    if value.ndim > 1:
+        raise DataError(
+            f"mean must be 'free' or a vector ({d},) to fix it at; got shape {value.shape}. A "
+            "design goes by mean=mvngrad.Linear(Z)."
+        )
+    return FixedMean(as_vector(value, "mean", d).copy())

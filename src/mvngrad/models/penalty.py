@@ -21,6 +21,7 @@ class Penalty:
     weight, scatter    κ and κT (d, d)
     precision, center  Q (d, d) and c (d,) of ½ (μ−c)ᵀQ(μ−c)
     ridge              λ/sⱼ² (d,) of ½ Σ λ/sⱼ² Λⱼₗ²
+    constant           what two terms in μ are above the one that they make together
     """
 
     weight: float
@@ -28,6 +29,7 @@ class Penalty:
     precision: Array
     center: Array
     ridge: Array
+    constant: float = 0.0
 
     @classmethod
     def nothing(cls, d: int) -> Penalty:
@@ -41,16 +43,18 @@ class Penalty:
         return not (self.precision.any() or self.ridge.any())
 
     def __add__(self, other: Penalty) -> Penalty:
-        """Both."""
+        """Both: ½ |μ−a|²_A + ½ |μ−b|²_B = ½ |μ−c|²_Q + ½ |c−a|²_A + ½ |c−b|²_B, Q = A + B,
+        c = a + Q⁻¹B(b − a).
+        """
         Q = self.precision + other.precision
-        pulled = self.precision @ self.center + other.precision @ other.center
-        center = np.asarray(np.linalg.lstsq(Q, pulled, rcond=None)[0])
+        center = self.center + _solved(Q, other.precision @ (other.center - self.center))
         return Penalty(
             self.weight + other.weight,
             self.scatter + other.scatter,
             Q,
             center,
             self.ridge + other.ridge,
+            self.of_mean(center)[0] + other.of_mean(center)[0],
         )
 
     def in_frame(self, frame: AffineFrame) -> Penalty:
@@ -74,6 +78,14 @@ class Penalty:
         return e._replace(nll=e.nll - 0.5 * self.weight * len(self.center) * LOG_2PI)
 
     def of_mean(self, mu: Array) -> tuple[float, Array]:
-        """½ (μ−c)ᵀQ(μ−c) and its gradient."""
+        """½ (μ−c)ᵀQ(μ−c) and the constant, and their gradient."""
         pull = self.precision @ (mu - self.center)
-        return 0.5 * float((mu - self.center) @ pull), pull
+        return self.constant + 0.5 * float((mu - self.center) @ pull), pull
+
+
+def _solved(Q: Array, b: Array) -> Array:
+    """Q⁻¹b in whatever units; Q semidefinite, and 0 where it has nothing."""
+    units = np.sqrt(np.diagonal(Q))
+    units = np.where(units > 0.0, units, 1.0)
+    scaled = Q / np.multiply.outer(units, units)
+    return np.asarray(np.linalg.lstsq(scaled, b / units, rcond=None)[0]) / units

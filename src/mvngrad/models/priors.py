@@ -32,13 +32,17 @@ TARGETS = ("diagonal", "spherical")
 
 
 class Facts(NamedTuple):
-    """What a prior is told of the data: s (d,), n, moments of complete data, and its rows."""
+    """What a prior is told of the data: s (d,), n, moments of complete data, its rows, known μ.
+
+    Where μ is known, s and the scatter of the moments are about it.
+    """
 
     deviations: Array
     weight: float
     moments: Moments | None = None
     rows: npt.NDArray[Any] | None = None
     weights: Array | None = None
+    known: Array | None = None
 
 
 class Prior(ABC):
@@ -142,10 +146,11 @@ class InverseWishart(Prior):
             raise NeedsRowsError(
                 "shrinkage='ledoit-wolf' needs the rows of the data; 'oas' does with moments."
             )
-        return ledoit_wolf((facts.rows - facts.moments.mean) / unit, S, facts.weights)
+        about = facts.moments.mean if facts.known is None else facts.known
+        return ledoit_wolf((facts.rows - about) / unit, S, facts.weights)
 
     def __repr__(self) -> str:
-        how = f"shrinkage={self.shrinkage!r}" if self.weight is None else f"{self.weight:g}"
+        how = f"shrinkage={self.shrinkage!r}" if self.weight is None else f"{self.weight!r}"
         target = repr(self.target) if isinstance(self.target, str) else "given"
         return f"InverseWishart({how}, target={target})"
 
@@ -172,8 +177,9 @@ class NormalMean(Prior):
     def __init__(self, center: Any, sd: Any) -> None:
         self.center = np.atleast_1d(as_floats(center, "center"))
         self.sd = as_floats(sd, "sd")
-        if not (np.isfinite(self.center).all() and (self.sd > 0.0).all()):
-            raise DataError("NormalMean needs a finite center, and sd above 0.")
+        finite = np.isfinite(self.center).all() and np.isfinite(self.sd).all()
+        if not (finite and (self.sd > 0.0).all()):
+            raise DataError("NormalMean needs a finite center, and a finite sd above 0.")
 
     def term(self, facts: Facts) -> Penalty:
         """Q = diag(1/(τs)²) and c."""
@@ -216,12 +222,13 @@ class Ridge(Prior):
         return replace(nothing, ridge=self.strength / facts.deviations**2)
 
     def __repr__(self) -> str:
-        return f"Ridge({self.strength:g})"
+        return f"Ridge({self.strength!r})"
 
 
 def as_priors(prior: Any) -> tuple[Prior, ...]:
     """One prior, or several, or none."""
-    given = () if prior is None else (prior,) if isinstance(prior, Prior) else tuple(prior)
+    several = isinstance(prior, list | tuple)
+    given = () if prior is None else tuple(prior) if several else (prior,)
     for one in given:
         if not isinstance(one, Prior):
             raise DataError(
