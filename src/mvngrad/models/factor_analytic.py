@@ -16,7 +16,7 @@ from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError
 from mvngrad.models import correlations, profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
-from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, principal
+from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, check_rank, principal
 from mvngrad.models.pattern import Pattern
 from mvngrad.models.rank import generic_rank
 from mvngrad.models.spectrum import best_loadings
@@ -90,17 +90,10 @@ class FactorAnalytic(Structure):
 
     def sized(self, d: int) -> FactorAnalytic:
         """This structure for d columns."""
-        if self.pattern is not None and self.pattern.d != d:
-            raise DataError(
-                f"the pattern has {self.pattern.d} rows and the data {d} columns; need one row of "
-                "loadings a column."
-            )
-        if self.pattern is None and self.rank > max(d - 1, 1):
-            raise DataError(
-                f"FactorAnalytic({self.rank}) has too many factors for {d} columns: with d − 1 "
-                "factors or more any covariance can be reached. Use a smaller rank, or "
-                "covariance='full'."
-            )
+        if self.pattern is None:
+            check_rank(self.rank, d)
+        else:
+            self.pattern.check_columns(d)
         sized = super().sized(d)
         sized.__dict__.pop("loadings", None)
         return sized

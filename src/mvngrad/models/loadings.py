@@ -245,3 +245,12 @@ def as_rank(rank: Any) -> int:
     if not (isinstance(rank, int | np.integer) and not isinstance(rank, bool) and rank >= 0):
         raise DataError(f"rank must be a whole number of factors, 0 or more; got {rank!r}.")
     return int(rank)
+
+
+def check_rank(rank: int, d: int) -> None:
+    """An error if d columns cannot tell so many factors apart."""
+    if rank > max(d - 1, 1):
+        raise DataError(
+            f"FactorAnalytic({rank}) has too many factors for {d} columns: with d − 1 factors or "
+            "more any covariance can be reached. Use a smaller rank, or covariance='full'."
+        )

@@ -77,6 +77,14 @@ class Pattern:
         t = T[self._markers] if self.map.stretched else np.ones(self.rank)
         return self.map.joined(p.Lambda * np.divide.outer(T, t), p.u, t * p.deviations)
 
+    def check_columns(self, d: int) -> None:
+        """An error if the data have other columns than the pattern."""
+        if self.d != d:
+            raise DataError(
+                f"the pattern has {self.d} rows and the data {d} columns; need one row of loadings "
+                "a column."
+            )
+
     def turned(self, eta: Array) -> tuple[Array, Array, Array]:
         """Λ, Φ and η with the first free loading of each factor ≥ 0, where no number says more."""
         p = self.map.parts(eta)
