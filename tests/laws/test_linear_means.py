@@ -272,3 +272,15 @@ def test_coefficients_predict_what_the_covariance_is_about(kind: str, design: st
     given = list(linear.designs) if kind == "per column" else linear.designs[0]
     error = ((X - fit.predict(given)) ** 2).mean(axis=0)
     assert error == pytest.approx(np.diagonal(fit.covariance), rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:for some combination")
+def test_a_raw_polynomial_of_what_a_column_has_is_determined() -> None:
+    """Columns of the design that are nearly collinear where a response was seen, but not quite."""
+    rng = np.random.default_rng(4)
+    t = np.concatenate([1e-3 * np.arange(40) / 40, rng.uniform(0.0, 100.0, size=40)])
+    Z, X = np.column_stack([np.ones(80), t]), rng.normal(size=(80, 2))
+    X[40:, 1] = np.nan
+    slope = mg.fit(X, mean=mg.Linear([Z, Z])).coefficients
+    scaled = mg.fit(X, mean=mg.Linear([Z, Z * [1.0, 1e3]])).coefficients
+    close(slope[1] / [1.0, 1e3], scaled[1], rtol=1e-5)

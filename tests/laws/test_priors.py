@@ -360,3 +360,12 @@ def test_ledoit_wolf_wherever_there_are_rows(X):
         (hole, {"mean": mg.Linear(np.ones((N + 1, 1))), "weights": w}),
     ):
         close(mg.fit(rows, prior=prior, **options).covariance, S, rtol=1e-10)
+
+
+def test_the_callback_hears_what_the_trace_keeps(X):
+    heard = []
+    fit = mg.fit(X, prior=mg.InverseWishart(5.0), method="l-bfgs", callback=heard.append)
+    kept = {step.iteration: step.nll for step in fit.trace.steps}
+    assert len(heard) > 1
+    assert all(step.nll == kept[step.iteration] for step in heard)
+    assert heard[-1].nll == pytest.approx(fit.nll + fit.penalty, rel=1e-9)

@@ -100,14 +100,6 @@ class Design:
 
         return product
 
-    def second_moments(self) -> tuple[Array, Array]:
-        """Σ w ζζᵀ (d, P, P) and Σ w xζᵀ (d, P) over the rows that have each column."""
-        w, z = self.patterns.kept.weights, self.patterns.kept.z
-        seen = self.seen * w[:, None]
-        return np.einsum("rj,rp,rq->jpq", seen, self.zeta, self.zeta, optimize=True), (
-            (w[:, None] * z).T @ self.zeta
-        )
-
 
 def orthonormal(Z: Array, weights: Array, n: float) -> tuple[Array, Array]:
     """ζ (r, P) and R (P, p) with Z = ζR, Σ w ζζᵀ = nI, P the rank of Z, by QR with pivoting."""

@@ -27,7 +27,7 @@ from mvngrad.fitting.factors import Said, loaded, said_of_factors
 from mvngrad.fitting.identified import Pairs, in_words, never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
-from mvngrad.fitting.prior import apart, keep_regular, penalty_for, with_terms
+from mvngrad.fitting.prior import apart, as_told, keep_regular, penalty_for, with_terms
 from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.sample import sample_of
@@ -207,7 +207,8 @@ def _of_moments(
     """Complete data in closed form or by iterations; conjugate priors as more of them."""
     if penalty is not None and penalty.is_conjugate:
         both = with_terms(moments, mean, penalty)
-        solution = _of_moments(both, structure, mean, start, run, n_starts, rng, None)
+        told = as_told(run, moments, penalty)
+        solution = _of_moments(both, structure, mean, start, told, n_starts, rng, None)
         return apart(solution, moments, penalty)
     if run.method == "closed-form":
         return closed_form(moments, structure, mean, run.tol)

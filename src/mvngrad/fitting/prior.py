@@ -19,6 +19,7 @@ from mvngrad.fitting.convergence import Trace
 from mvngrad.fitting.requirements import scatter_about
 from mvngrad.fitting.sample import Sample
 from mvngrad.fitting.solution import Solution
+from mvngrad.fitting.solve import Run
 from mvngrad.models.linear import predicted
 from mvngrad.models.means import FixedMean, Mean
 from mvngrad.models.penalty import Penalty
@@ -62,9 +63,22 @@ def with_terms(moments: Moments, mean: Mean, penalty: Penalty) -> Moments:
     )
 
 
+def as_told(run: Run, moments: Moments, penalty: Penalty) -> Run:
+    """The same, whose callback hears J and the terms without the constant that rows would have."""
+    callback, constant = run.callback, _constant(moments, penalty)
+    if callback is None:
+        return run
+    return run._replace(callback=lambda step: callback(step._replace(nll=step.nll - constant)))
+
+
+def _constant(moments: Moments, penalty: Penalty) -> float:
+    """½ κ d log 2π."""
+    return 0.5 * penalty.weight * moments.d * LOG_2PI
+
+
 def apart(solution: Solution, moments: Moments, penalty: Penalty) -> Solution:
     """What was found with the terms as rows: J of the data alone, and the terms."""
-    constant = 0.5 * penalty.weight * moments.d * LOG_2PI
+    constant = _constant(moments, penalty)
     root = DenseCovariance.of_factor(solution.factor)
     terms = penalty.of_covariance(root).nll
     steps = tuple(step._replace(nll=step.nll - constant) for step in solution.trace.steps)

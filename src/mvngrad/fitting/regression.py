@@ -223,18 +223,28 @@ def _about_a_first_estimate(design: Design, mean: FreeMean | LinearMean, job: Jo
 
 def _least_squares(design: Design, mean: FreeMean | LinearMean, job: Job) -> Array:
     """β of each column's own rows; an error where these do not determine it."""
-    second, cross = design.second_moments()
-    tangents = [mean.push(v) for v in np.eye(len(mean.pull(cross)))]
-    normal = np.array([mean.pull(np.einsum("jpq,jq->jp", second, V)) for V in tangents])
-    values, vectors = np.linalg.eigh(normal)
-    if values[0] <= RANK * design.patterns.weight:
+    # By QR of the rows: normal equations would square what the design is conditioned like.
+    rows, root = design.patterns.kept.z, np.sqrt(design.patterns.kept.weights)[:, None]
+    factors = [np.linalg.qr((root * design.zeta)[seen]) for seen in design.seen.T]
+    targets = [
+        Q.T @ (root[:, 0] * z)[s]
+        for (Q, _), z, s in zip(factors, rows.T, design.seen.T, strict=True)
+    ]
+    size = len(mean.start(np.zeros((len(factors), design.zeta.shape[1]))))
+    tangents = [mean.push(v) for v in np.eye(size)]
+    A = np.column_stack(
+        [np.concatenate([R @ v for (_, R), v in zip(factors, V, strict=True)]) for V in tangents]
+    )
+    U, values, Vt = np.linalg.svd(A, full_matrices=len(A) < size)
+    if len(values) < size or values[-1] <= RANK * np.sqrt(design.patterns.weight):
+        vectors = Vt[::-1].T
         M = mean.push(vectors[:, 0])
         j = int(np.argmax((M**2).sum(axis=1)))
         raise DataError(
             f"the rows that have {job.columns[j]} do not determine its coefficients: in them the "
             "design is rank deficient. Leave out a column of the design, or give more rows."
         )
-    return np.asarray(vectors @ ((vectors.T @ mean.pull(cross)) / values))
+    return np.asarray(Vt.T @ ((U[:, : len(values)].T @ np.concatenate(targets)) / values))
 
 
 # What is refused
