@@ -111,9 +111,9 @@ class FactorAnalytic(Structure):
     @cached_property
     def n_params(self) -> int:
         """dk + d − k(k−1)/2, or d(d+1)/2 if that is less; with a pattern, the rank of push."""
-        d, k = self.columns, min(self.rank, self.columns)
         if self.pattern is not None:
             return generic_rank(self)
+        d, k = self.columns, self.rank
         return min(d * k + d - k * (k - 1) // 2, d * (d + 1) // 2)
 
     @property
@@ -121,8 +121,7 @@ class FactorAnalytic(Structure):
         """dk + d − k(k−1)/2 − d(d+1)/2 if positive; with a pattern, entries of θ above the rank."""
         if self.pattern is not None:
             return self.size - self.n_params
-        d, k = self.columns, min(self.rank, self.columns)
-        return max(d * k - k * (k - 1) // 2 - d * (d - 1) // 2, 0)
+        return max(self.size - self.rank * (self.rank - 1) // 2 - self.n_params, 0)
 
     @property
     def least_rows(self) -> int:
@@ -181,19 +180,16 @@ class FactorAnalytic(Structure):
         """(dWᵀ[2G dW] and the bend of the map at 2GW, 2ds∘diag G)."""
         eta, (d_eta, ds) = self.split(theta)[0], self.split(v)
         W, dW = self.loadings.at(eta), self.loadings.tangent(eta, d_eta)
-        both = 2.0 * (score @ np.hstack([W, dW]))
-        of_W, of_dW = both[:, : W.shape[1]], both[:, W.shape[1] :]
+        of_W, of_dW = np.hsplit(2.0 * (score @ np.hstack([W, dW])), 2)
         of_eta = self.loadings.cotangent(eta, of_dW) + self.loadings.bend(eta, of_W, d_eta)
         return np.concatenate([of_eta, 2.0 * ds * score.diagonal()])
 
     def at_edge(self, theta: Array, score: Score) -> Mask | None:
         """Where ψ_j is next to 0, or a factor next to others, and J falls as it goes there."""
-        s = self.split(theta)[1]
-        W = self.common(theta)
+        s, W = self.split(theta)[1], self.common(theta)
         near = s**2 <= AT_EDGE * ((W**2).sum(axis=1) + s**2)
         held = np.zeros(len(theta), dtype=bool)
-        if near.any():
-            held[-len(s) :] = near & (score.diagonal() >= 0.0)
+        held[-len(s) :] = near & (score.diagonal() >= 0.0) if near.any() else False
         if self.pattern is not None:
             held[: -len(s)] = correlations.held(self.pattern.map, theta, self.pull, score)
         return held
