@@ -19,7 +19,7 @@ from mvngrad.fitting.convergence import Monitor, Status
 from mvngrad.fitting.curvature import NOISE
 from mvngrad.fitting.placing import begin, framed_at, moves_freely, random_start
 from mvngrad.fitting.requirements import EPS
-from mvngrad.fitting.solution import Solution, best_of, reported
+from mvngrad.fitting.solution import Solution, best_of_starts, reported
 from mvngrad.fitting.solve import Run, to_summit
 from mvngrad.fitting.start import Start
 from mvngrad.fitting.unbounded import FLAT, HOPELESS, SUSPECT, require_bounded, unbounded_at
@@ -53,25 +53,14 @@ def iterate_observed(
     wanders is given up.
     """
     generator = as_generator(rng)
-    found, failure = [], None
+
+    def fit_from(k: int) -> Solution:
+        at = start if k == 0 else random_start(patterns, generator)
+        ask = run if k == 0 else _wary(run)
+        return _from(patterns, structure, mean, at, ask, columns, design, penalty)
+
     with calm_blas(patterns.d):
-        for k in range(n_starts):
-            at = start if k == 0 else random_start(patterns, generator)
-            try:
-                ask = run if k == 0 else _wary(run)
-                found.append(_from(patterns, structure, mean, at, ask, columns, design, penalty))
-            except NotPositiveDefiniteError as error:
-                failure = failure or error
-                continue
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                found[-1] = replace(found[-1], status=Status.INTERRUPTED)
-            if found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}:
-                break
-    if failure is not None and not found:
-        raise failure
-    return replace(best_of(found), n_starts=len(found))
+        return best_of_starts(n_starts, fit_from, tolerated=(NotPositiveDefiniteError,))
 
 
 def _wary(run: Run) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from mvngrad.models.objective import Objective, Point
 from mvngrad.models.structure import Structure
 
 SAME = 1e-12  # of J, relative: summits of one height
+STOPPED = {Status.INTERRUPTED, Status.CALLBACK}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,38 @@ def known(mean: Mean) -> Array | None:
     return mean.value if isinstance(mean, FixedMean) else None
 
 
+def best_of_starts(
+    n_starts: int,
+    fit_from: Callable[[int], Solution | None],
+    tolerated: tuple[type[Exception], ...] = (),
+) -> Solution:
+    """The best of fits from start 0, 1, …: to the last, to None, or to a stop by the user.
+
+    An error that is tolerated counts only if all starts end in one.
+    """
+    found: list[Solution] = []
+    failure = None
+    for k in range(n_starts):
+        try:
+            solution = fit_from(k)
+        except tolerated as error:
+            failure = failure or error
+            continue
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            found[-1] = replace(found[-1], status=Status.INTERRUPTED)
+            break
+        if solution is None:
+            break
+        found.append(solution)
+        if solution.status in STOPPED:
+            break
+    if failure is not None and not found:
+        raise failure
+    return replace(best_of(found), n_starts=len(found))
+
+
 def best_of(found: Sequence[Solution]) -> Solution:
     """The lowest J, the most exact of those at one height; a stop by the user is not hidden."""
     converged = [s for s in found if s.status is Status.CONVERGED] or found
@@ -102,5 +135,5 @@ def best_of(found: Sequence[Solution]) -> Solution:
     level = lowest + SAME * (1.0 + abs(lowest))
     level_ones = (s for s in converged if s.nll + s.penalty <= level)
     best = min(level_ones, key=lambda s: s.optimality)
-    stopped = found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}
-    return replace(best, status=found[-1].status) if stopped else best
+    last = found[-1].status
+    return replace(best, status=last) if last in STOPPED else best

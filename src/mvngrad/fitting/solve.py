@@ -19,7 +19,7 @@ from mvngrad.fitting.curvature import NOISE, Curvature, smallest_curvature
 from mvngrad.fitting.methods import BY_GRADIENT, driver
 from mvngrad.fitting.prepare import in_diagonal_frame, in_own_frame
 from mvngrad.fitting.requirements import EPS, scatter_about
-from mvngrad.fitting.solution import Solution, best_of, known, reported
+from mvngrad.fitting.solution import Solution, best_of_starts, known, reported
 from mvngrad.fitting.start import Start, near, scaled_to_unit_variance
 from mvngrad.models.data import Complete
 from mvngrad.models.means import Mean
@@ -58,22 +58,14 @@ def iterate(
     own = _in_own_frame(moments, mean, penalty) if affine else in_diagonal_frame(moments, structure)
     data = penalised(Complete(own), penalty)
     objective = Objective(data, structure.working(), mean.in_frame(own.frame))
-    generator, found = as_generator(rng), []
-    for k in range(n_starts):
-        with _blas(structure, own.d):
-            params = _scattered(objective, own, generator) if k else _initial(objective, own, start)
-        if params is None:
-            break
-        try:
-            with _blas(structure, own.d):
-                found.append(_from(objective, params, structure, mean, run))
-        except KeyboardInterrupt:
-            if not found:
-                raise
-            found[-1] = replace(found[-1], status=Status.INTERRUPTED)
-        if found[-1].status in {Status.INTERRUPTED, Status.CALLBACK}:
-            break
-    return replace(best_of(found), n_starts=len(found))
+    generator = as_generator(rng)
+
+    def fit_from(k: int) -> Solution | None:
+        params = _scattered(objective, own, generator) if k else _initial(objective, own, start)
+        return None if params is None else _from(objective, params, structure, mean, run)
+
+    with _blas(structure, own.d):
+        return best_of_starts(n_starts, fit_from)
 
 
 def _blas(structure: Structure, d: int) -> AbstractContextManager[None]:

@@ -22,9 +22,27 @@ NO_PRIOR = (0.0, np.zeros(()))
 MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
 
 
+class Unpenalised:
+    """Data by themselves: no prior."""
+
+    @property
+    def ridge(self) -> Array | None:
+        """None."""
+        return None
+
+    @property
+    def prior_scatter(self) -> tuple[float, Array]:
+        """None."""
+        return NO_PRIOR
+
+    def value_of_terms(self, mu: Array, S: Covariance) -> float:  # noqa: ARG002
+        """None."""
+        return 0.0
+
+
 @final
 @dataclass(frozen=True, eq=False)
-class Complete:
+class Complete(Unpenalised):
     """Moments, in their frame."""
 
     moments: Moments
@@ -61,20 +79,6 @@ class Complete:
         """Not needed: products cost little."""
         return None
 
-    @property
-    def ridge(self) -> Array | None:
-        """None."""
-        return None
-
-    @property
-    def prior_scatter(self) -> tuple[float, Array]:
-        """None."""
-        return NO_PRIOR
-
-    def value_of_terms(self, mu: Array, S: Covariance) -> float:  # noqa: ARG002
-        """None."""
-        return 0.0
-
     def flat(self, S: Covariance) -> Array:  # noqa: ARG002 - nothing is unseen
         """None."""
         return np.zeros((0, len(self.center), len(self.center)))
@@ -86,7 +90,7 @@ class Complete:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Observed:
+class Observed(Unpenalised):
     """Rows with holes, and a frame for the parameters, which holes do not hinder: z = m₁ + L₁w.
 
     Parameters
@@ -140,20 +144,6 @@ class Observed:
         at = self._seen(mu), self._root(e.covariance)
         found = None if self.design else whole_at(self.patterns, *at)
         return None if found is None else found.matrix()
-
-    @property
-    def ridge(self) -> Array | None:
-        """None."""
-        return None
-
-    @property
-    def prior_scatter(self) -> tuple[float, Array]:
-        """None."""
-        return NO_PRIOR
-
-    def value_of_terms(self, mu: Array, S: Covariance) -> float:  # noqa: ARG002
-        """None."""
-        return 0.0
 
     def moved(self, mu: Array, L: Array) -> Observed:
         """The same rows, with parameters in the frame of N(μ, LLᵀ)."""
