@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from mvngrad.core.ops import Array, is_lower
 from mvngrad.core.roots import full_rank_root
 from mvngrad.errors import DataError, ModelFileError, NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Status, Step, Trace
+from mvngrad.fitting.grounds import WeightsKind
 from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
 from mvngrad.io.momentsfile import load_moments, save_moments
@@ -123,6 +124,8 @@ def _plain_fields(fit: Fit) -> Document:
         plain["n_starts"] = int(fit.n_starts)
     if fit.not_identified:
         plain["not_identified"] = [name for pair in fit.not_identified for name in pair]
+    if fit.weights_kind != "frequency":
+        plain["weights_kind"] = fit.weights_kind
     if fit.saturated is not None:
         plain["saturated"] = as_number(fit.saturated)
     if fit.prior:
@@ -159,6 +162,8 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
         plain |= {name: file.array(name, None) for name in OPTIONAL if name in file}
         plain |= _since_holes(record, columns)
         plain |= _regression(record, file, d)
+        if "weights_kind" in record:
+            plain["weights_kind"] = _weights_kind(record.text("weights_kind"))
         if "saturated" in record:
             plain["saturated"] = record.number("saturated")
         if "prior" in record:
@@ -237,6 +242,12 @@ def _public(name: str) -> type[Structure] | None:
     found = getattr(mvngrad, name) if name in mvngrad.__all__ else None
     concrete = isinstance(found, type) and issubclass(found, Structure) and found is not Structure
     return found if concrete else None
+
+
+def _weights_kind(name: str) -> str:
+    if name not in get_args(WeightsKind):
+        raise ModelFileError(f"weights_kind is {name[:60]!r}, and not frequency or sampling.")
+    return name
 
 
 def _status(name: str) -> Status:

@@ -77,8 +77,8 @@ def test_signatures_of_the_likelihood():
 
 
 def test_signature_of_fit():
-    expected = ["data", "covariance", "mean", "weights", "missing", "method", "columns"]
-    expected += ["prior", "start"]
+    expected = ["data", "covariance", "mean", "weights", "weights_kind", "missing"]
+    expected += ["method", "columns", "prior", "start"]
     names = parameters(mg.fit)
     assert names[: len(expected)] == expected
     assert {"tol", "max_iter", "threads", "callback", "n_starts", "rng"} <= set(names)

@@ -19,7 +19,7 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.models.structure import Structure
 
 # Stay behind: a loaded fit has no rows to report on, and nothing to refit with.
-OF_THE_ROWS = {"pattern_means", "refit_priors"}
+OF_THE_ROWS = {"pattern_means", "refit_priors", "grounds"}
 FEW = 5  # iterations: what is saved need not have converged
 DERIVED = (
     *("params", "covariance", "deviations", "correlation", "loglik", "aic", "bic"),
@@ -102,7 +102,8 @@ def test_every_field_of_a_fit_is_in_the_file(fit, path):
     written = set(document_of(path)) | set(arrays_of(path))
     missing = {field.name for field in dataclasses.fields(mg.Fit)} - written
     at_default = {"n_starts", "not_identified", "coefficients", "design_names"}
-    at_default |= {"penalty", "prior", "saturated"}  # and "params" for "given_params", the Nones
+    at_default |= {"penalty", "prior", "saturated", "weights_kind"}
+    # and "params" for "given_params", the Nones
     assert missing == {"given_params", *modelfile.OPTIONAL, *OF_THE_ROWS, *at_default}
 
 

@@ -230,10 +230,11 @@ def symmetric_cotangent(G: Array) -> Array:
 
 def whole(data: Patterns, mu: Array, L: Array) -> Whole:
     """From blocks of patterns, whose Π and M are widened with zeros."""
-    return reduce(add, (_whole(Seen.of(block, mu, L)) for block in blocks_of(data, L)))
+    return reduce(add, (whole_of(Seen.of(block, mu, L)) for block in blocks_of(data, L)))
 
 
-def _whole(seen: Seen) -> Whole:
+def whole_of(seen: Seen) -> Whole:
+    """Of some patterns."""
     n, Pi, z, second = seen
     p, d = z.shape
     nz = n[:, None] * z

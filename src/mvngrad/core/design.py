@@ -100,6 +100,16 @@ class Design:
 
         return product
 
+    def expected_curvature(self, L: Array) -> Product:
+        """The same as expected given the holes: Σ w Πδζζᵀ and ½ Σ n ΠEΠ."""
+        at, w, n = self.projections(L), self.patterns.kept.weights, self.patterns.pattern_weights
+
+        def product(delta: Array, E: Array) -> tuple[Array, Array]:
+            u = at.projected(self.zeta @ delta.T) * w[:, None]
+            return u.T @ self.zeta, 0.5 * at.sandwich(n, E)
+
+        return product
+
 
 def orthonormal(Z: Array, weights: Array, n: float) -> tuple[Array, Array]:
     """ζ (r, P) and R (P, p) with Z = ζR, Σ w ζζᵀ = nI, P the rank of Z, by QR with pivoting."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ import numpy as np
 from mvngrad._version import __version__
 from mvngrad.core.frame import read_only
 from mvngrad.core.ops import Array
+from mvngrad.errors import DataError
 from mvngrad.fitting.convergence import Status, Trace
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
     from mvngrad.core.patterns import Patterns
+    from mvngrad.fitting.grounds import Grounds
     from mvngrad.models.priors import Prior
 
 NO_NOISE = 1e-6  # of a variance: what is left beside the factors counts as nothing
@@ -58,6 +60,8 @@ class Estimates(ABC):
     factor_correlation: Array | None = None
     pattern_means: Patterns | None = None
     refit_priors: tuple[Prior, ...] = ()
+    weights_kind: str = "frequency"
+    grounds: Grounds | None = field(default=None, repr=False)
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -117,12 +121,23 @@ class Estimates(ABC):
     @property
     def aic(self) -> float:
         """−2 loglik + 2 n_params."""
+        self.require_frequencies("AIC")
         return 2.0 * self.nll + 2.0 * self.n_params
 
     @property
     def bic(self) -> float:
         """−2 loglik + log(weight) n_params."""
+        self.require_frequencies("BIC")
         return float(2.0 * self.nll + np.log(self.weight) * self.n_params)
+
+    def require_frequencies(self, what: str) -> None:
+        """An error where weights are those of a sample: then there is no likelihood of the data."""
+        if self.weights_kind == "sampling":
+            raise DataError(
+                f"{what} needs the likelihood of the data, and with sampling weights what is "
+                "maximised is none. Use standard_errors('sandwich') and Wald tests, or "
+                "weights_kind='frequency' if the weights are counts."
+            )
 
     @property
     def converged(self) -> bool:

@@ -11,25 +11,22 @@ import numpy as np
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns, of_complete
-from mvngrad.core.roots import correlation_condition
 from mvngrad.core.threads import at_most
 from mvngrad.errors import (
-    ConvergenceWarning,
     DataError,
-    IllConditionedWarning,
-    NotIdentifiedWarning,
     NotPositiveDefiniteError,
-    warn,
 )
 from mvngrad.fitting.closed import closed_form
-from mvngrad.fitting.convergence import Status, Step
-from mvngrad.fitting.factors import Said, loaded, said_of_factors
-from mvngrad.fitting.identified import Pairs, in_words, never_together
+from mvngrad.fitting.convergence import Step
+from mvngrad.fitting.factors import loaded, said_of_factors
+from mvngrad.fitting.grounds import Grounds, Source, WeightsKind, require_weights_kind
+from mvngrad.fitting.identified import never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, Method, chosen, require_method
 from mvngrad.fitting.observed import iterate_observed
 from mvngrad.fitting.prior import apart, as_told, keep_regular, penalty_for, with_terms
 from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
+from mvngrad.fitting.said import said_of
 from mvngrad.fitting.sample import sample_of
 from mvngrad.fitting.solution import Solution
 from mvngrad.fitting.solve import Run, iterate
@@ -43,9 +40,6 @@ from mvngrad.models.penalty import Penalty
 from mvngrad.models.priors import as_priors
 from mvngrad.models.structure import Structure
 
-ILL_CONDITIONED = 1e12
-SLOW = 0.02  # smallest curvature: 98 % of some information is missing
-
 
 def fit(
     data: Any,
@@ -53,6 +47,7 @@ def fit(
     mean: Any = "free",
     *,
     weights: Any = None,
+    weights_kind: WeightsKind = "frequency",
     missing: Missing = "fiml",
     method: Method = "auto",
     columns: Sequence[Any] | None = None,
@@ -80,6 +75,9 @@ def fit(
         the others are what is fitted.
     weights : (n,) array
         Frequencies; fractions allowed.
+    weights_kind : "frequency" or "sampling"
+        Whether weights count rows that are alike, or make up for unequal chances of being sampled:
+        then standard errors are those of the sandwich, and AIC, BIC and likelihood ratios refuse.
     missing : "fiml", "drop" or "raise"
         What to do with rows that have a NaN or null: use what is observed in them (full
         information maximum likelihood), leave them out, or refuse them.
@@ -138,10 +136,12 @@ def fit(
     _require_options(tol, max_iter, threads, callback, n_starts)
     structure = _structure(covariance)
     require_method(method)
+    require_weights_kind(weights_kind)
     priors = as_priors(prior)
     found = sample_of(
         data, structure, mean, weights, missing, columns, threads, regular=keep_regular(priors)
     )
+    given_mean = mean
     sample, mean, names, n_empty, regressed, *_ = found
     holes = isinstance(sample, Patterns)
     d, at = sample.d, Start.of(start, sample.d)
@@ -162,7 +162,7 @@ def fit(
     together = never_together(sample, names) if open_pairs else ()
     form = loaded(structure, solution, names)
     of_factors = said_of_factors(structure, solution, form, names)
-    said = _said(solution, together, of_factors, holes=holes)
+    said = said_of(solution, together, of_factors, holes=holes)
     means = _means_of(solution.mean, mean, regressed)
     return Fit(
         mean=means.mean,
@@ -188,6 +188,15 @@ def fit(
         method="closed-form" if solution.closed else run.method,
         n_starts=solution.n_starts,
         not_identified=together,
+        weights_kind=weights_kind,
+        grounds=Grounds(
+            sample,
+            mean,
+            solution.mean if regressed is None or regressed.found is None else regressed.found,
+            regressed,
+            penalty,
+            Source(data, given_mean, weights, missing, columns),
+        ),
         pattern_means=regressed.observed.means() if regressed else _pattern_means(data, sample),
         seconds=time.perf_counter() - began,
         warnings=said,
@@ -269,30 +278,3 @@ def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
     if isinstance(data, Moments):
         return None
     return sample.means() if isinstance(sample, Patterns) else of_complete(sample)
-
-
-def _said(solution: Solution, together: Pairs, of_factors: Said, *, holes: bool) -> tuple[str, ...]:
-    """Warnings in words, each also issued as a Python warning."""
-    said: Said = []
-    if solution.status is not Status.CONVERGED:
-        text = f"{solution.status.message} (optimality {solution.optimality:.3g})"
-        said.append((text, ConvergenceWarning))
-    if together:
-        said.append((in_words(together), NotIdentifiedWarning))
-    if holes and 0.0 < solution.curvature < SLOW:
-        text = (
-            f"for some combination of means and covariances {1.0 - solution.curvature:.1%} of the "
-            "information is missing: EM converges at that rate, and its estimate is uncertain"
-        )
-        said.append((text, NotIdentifiedWarning))
-    said += of_factors
-    condition = correlation_condition(solution.factor)
-    if condition > ILL_CONDITIONED:
-        text = (
-            f"the correlation matrix has condition number {condition:.1e}: columns are nearly "
-            "collinear, and what depends on its inverse has few digits"
-        )
-        said.append((text, IllConditionedWarning))
-    for text, category in said:
-        warn(text, category)
-    return tuple(text for text, _ in said)

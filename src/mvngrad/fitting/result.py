@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from mvngrad.core.ops import Array
-from mvngrad.fitting.estimates import Estimates
+from mvngrad.fitting.inferred import Inferred
 
 if TYPE_CHECKING:
     from mvngrad.distribution import MultivariateNormal
@@ -31,7 +31,7 @@ Quantity = Literal[
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(Estimates):
+class Fit(Inferred):
     """A maximum-likelihood fit of N(μ, S).
 
     Attributes

@@ -12,6 +12,13 @@ from mvngrad.core.curvature import Product, curvature_at, whole_at
 from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
+from mvngrad.core.information import (
+    MOST_WHOLE,
+    by_products,
+    expected_matrix,
+    expected_product,
+    observed_matrix,
+)
 from mvngrad.core.likelihood import Evaluation, curvature, evaluate
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, triangular
@@ -79,6 +86,13 @@ class Complete(Unpenalised):
         """Not needed: products cost little."""
         return None
 
+    def information(self, e: Evaluation, mu: Array, *, expected: bool) -> Array:
+        """nI if expected."""
+        if expected:
+            d, size = len(self.center), self.center.size
+            return self.weight * np.eye(size + d * (d + 1) // 2)
+        return by_products(self.curvature(e, mu), mu.shape)
+
     def flat(self, S: Covariance) -> Array:  # noqa: ARG002 - nothing is unseen
         """None."""
         return np.zeros((0, len(self.center), len(self.center)))
@@ -144,6 +158,20 @@ class Observed(Unpenalised):
         at = self._seen(mu), self._root(e.covariance)
         found = None if self.design else whole_at(self.patterns, *at)
         return None if found is None else found.matrix()
+
+    def information(self, e: Evaluation, mu: Array, *, expected: bool) -> Array:
+        """From all patterns at once where columns are few enough."""
+        at, L = self._seen(mu), self._root(e.covariance)
+        if self.design is not None:
+            design = self.design
+            return by_products(
+                design.expected_curvature(L) if expected else design.curvature(at, L), mu.shape
+            )
+        if self.patterns.d <= MOST_WHOLE:
+            rows = self.patterns
+            return expected_matrix(rows, L) if expected else observed_matrix(rows, at, L)
+        product = expected_product(self.patterns, L) if expected else self.curvature(e, mu)
+        return by_products(product, mu.shape)
 
     def moved(self, mu: Array, L: Array) -> Observed:
         """The same rows, with parameters in the frame of N(μ, LLᵀ)."""

@@ -131,6 +131,18 @@ class Linear:
             return [_solved(basis[:, c], M[j]) for j, c in enumerate(self._columns(d))]
         return _solved(basis, M.T)
 
+    def of_coefficients(self, basis: Array, d: int) -> LinearMean:
+        """M as a function of the coefficients in the designs as they were given: ``coefficients``
+        turned round.
+        """
+        if self.general or self.per_column:
+            columns, places = self._columns(d), self._places(d)
+        else:  # B (p, d), row by row
+            columns = [np.arange(self.size)] * d
+            places = [np.arange(self.size) * d + j for j in range(d)]
+        rows = tuple(Row(i, basis[:, c].T) for i, c in zip(places, columns, strict=True))
+        return LinearMean(rows, self.size if self.general or self.per_column else self.size * d)
+
     def designs_of(self, basis: Array, d: int) -> list[Array]:
         """R of each separate regression, in which it must have full rank."""
         if self.general:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mvngrad.core.curvature import Product
 from mvngrad.core.frame import AffineFrame
+from mvngrad.core.information import by_products
 from mvngrad.core.likelihood import Evaluation, curvature
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance
@@ -108,17 +109,31 @@ class Penalised:
     def curvature(self, e: Evaluation, mu: Array) -> Product:
         """That of the data, and of the terms."""
         S = e.covariance
-        base, root = self.data.curvature(self.data.evaluation(mu, S), mu), S.root(len(mu))
+        base, terms = self.data.curvature(self.data.evaluation(mu, S), mu), self._of_terms(S)
+
+        def product(delta: Array, E: Array) -> tuple[Array, Array]:
+            (dg, dG), (of_mean, of_S) = base(delta, E), terms(delta, E)
+            return dg + of_mean, dG + of_S
+
+        return product
+
+    def _of_terms(self, S: Covariance) -> Product:
+        d = len(self.center)
         p = self.penalty.of_covariance(S) if self.penalty.weight else None
+        root = S.root(d)
         Q = root.T @ self.penalty.precision @ root
 
         def product(delta: Array, E: Array) -> tuple[Array, Array]:
-            dg, dG = base(delta, E)
-            if p is not None:
-                dG = dG + curvature(p, np.zeros(len(E)), E)[1]
-            return (dg + Q @ delta if self._has_mean else dg), dG
+            of_S = np.zeros_like(E) if p is None else curvature(p, np.zeros(d), E)[1]
+            return (Q @ delta if self._has_mean else np.zeros_like(delta)), of_S
 
         return product
+
+    def information(self, e: Evaluation, mu: Array, *, expected: bool) -> Array:
+        """That of the data, and of the terms as they are."""
+        of_data = self.data.evaluation(mu, e.covariance)
+        terms = by_products(self._of_terms(e.covariance), mu.shape)
+        return self.data.information(of_data, mu, expected=expected) + terms
 
     def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:  # noqa: ARG002
         """None: products do."""

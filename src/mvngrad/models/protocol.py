@@ -40,6 +40,9 @@ class Data(Protocol):
     def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:
         """The same as one matrix (``Whole.matrix``) where that is cheap, for a common mean."""
 
+    def information(self, e: Evaluation, mu: Array, *, expected: bool) -> Array:
+        """The whole matrix in packed tangents (``core.information``): observed, or expected."""
+
     @property
     def ridge(self) -> Array | None:
         """λ/sⱼ² (d,) of a prior on loadings."""

@@ -1,0 +1,110 @@
+"""Second derivatives of J in (μ, S) as a matrix: observed, or expected given what is observed.
+
+Tangents are packed: v = (δ, E), δ = L⁻¹μ̇ and E = L⁻¹ṠL⁻ᵀ whitened, E by its lower triangle with
+the diagonal over √2. For n complete rows the expected matrix is then nI, since
+
+    Fisher information = n (‖δ‖² + ½‖E‖²) = n ‖v‖²
+
+With holes, Π the projection on what a row observes, E[zzᵀ] = Π and the expected one is
+
+    Σ w (δᵀΠδ + ½ tr ΠEΠE)
+
+given the pattern of holes as it is: right where that pattern says nothing about the values (MCAR).
+The observed one is right under MAR too. (Kenward & Molenberghs 1998; Savalei 2010)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from mvngrad.core.curvature import (
+    MOST_PLAIN,
+    Product,
+    Seen,
+    Whole,
+    lower_of,
+    symmetric,
+    symmetric_cotangent,
+    whole_of,
+)
+from mvngrad.core.expected import blocks_of
+from mvngrad.core.marginal import Marginal
+from mvngrad.core.ops import Array, condition_estimate
+from mvngrad.core.patterns import Patterns
+
+MOST_WHOLE = 64  # columns up to which the tensor of d⁴ numbers is made: 134 MB
+
+
+def packed(delta: Array, E: Array) -> Array:
+    """(δ, E) as one vector."""
+    i, j, scale = lower_of(len(E))
+    return np.concatenate([delta.ravel(), E[i, j] * scale])
+
+
+def by_products(product: Product, shape: tuple[int, ...]) -> Array:
+    """The matrix of a map of (δ, E), δ of that shape, one product a column; symmetric."""
+    d, size = shape[0], int(np.prod(shape))
+    columns = np.eye(size + d * (d + 1) // 2)
+
+    def column(v: Array) -> Array:
+        dg, dG = product(v[:size].reshape(shape), symmetric(v[size:], d))
+        return np.concatenate([dg.ravel(), symmetric_cotangent(dG)])
+
+    H = np.array([column(v) for v in columns])
+    return 0.5 * (H + H.T)
+
+
+def observed_matrix(data: Patterns, mu: Array, L: Array) -> Array:
+    """What ``curvature`` multiplies by, as a matrix, from moments of the patterns."""
+    return _summed(seen_by(data, mu, L)).matrix()
+
+
+def expected_matrix(data: Patterns, L: Array) -> Array:
+    """Σ w (δᵀΠδ + ½ tr ΠEΠE): the same with z̄ = 0 and Σ w zzᵀ = nΠ, as expected."""
+    mu = np.zeros(data.d)
+    return _summed(
+        s._replace(z=0.0 * s.z, second=_times(s.weights, s.Pi)) for s in seen_by(data, mu, L)
+    ).matrix()
+
+
+def expected_product(data: Patterns, L: Array) -> Product:
+    """The same as a map of (δ, E): Σ nΠδ and ½ Σ nΠEΠ."""
+
+    def product(delta: Array, E: Array) -> tuple[Array, Array]:
+        dg, dG = np.zeros(data.d), np.zeros((data.d, data.d))
+        for n, Pi, *_ in seen_by(data, np.zeros(data.d), L):
+            dg += np.tensordot(n, Pi, 1) @ delta
+            dG += 0.5 * np.tensordot(_times(n, Pi @ E), Pi, axes=([0, 2], [0, 1]))
+        return dg, 0.5 * (dG + dG.T)
+
+    return product
+
+
+def seen_by(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
+    """All patterns whitened: from S and S⁻¹, or by QR where cond(L) leaves those too few digits."""
+    if condition_estimate(L) <= MOST_PLAIN:
+        return (Seen.of(block, mu, L) for block in blocks_of(data, L))
+    return _by_qr(data, mu, L)
+
+
+def _by_qr(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
+    for n, (observed, kept) in zip(data.pattern_weights, data.each, strict=True):
+        marginal = Marginal.of(L, observed)
+        y = kept.z[:, observed] - np.multiply.outer(kept.anchored, mu[observed])
+        rows = marginal.whiten(np.ascontiguousarray(y.T)).T @ marginal.Q.T
+        z = (kept.weights * kept.anchored) @ rows / n
+        about = rows - np.multiply.outer(kept.anchored, z)
+        second = (about.T * kept.weights) @ about
+        yield Seen(np.array([n]), (marginal.Q @ marginal.Q.T)[None], z[None], second[None])
+
+
+def _summed(parts: Iterator[Seen]) -> Whole:
+    return reduce(add, (whole_of(part) for part in parts))
+
+
+def _times(n: Array, matrices: Array) -> Array:
+    return n[:, None, None] * matrices

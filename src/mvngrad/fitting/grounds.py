@@ -1,0 +1,153 @@
+"""What a fit was made from, kept for what is asked of it later: the data, the mean, the terms."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, final, get_args
+
+import numpy as np
+
+from mvngrad.core.checks import as_weights
+from mvngrad.core.frame import AffineFrame
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, lower_root
+from mvngrad.core.patterns import Patterns
+from mvngrad.errors import DataError, NeedsRowsError
+from mvngrad.fitting.regression import Regressed
+from mvngrad.inference.contributions import Rows
+from mvngrad.inference.information import Estimate
+from mvngrad.io.data import as_table
+from mvngrad.io.formula import designed, is_formula
+from mvngrad.models.data import Complete, Observed
+from mvngrad.models.linear import Linear
+from mvngrad.models.means import Mean
+from mvngrad.models.penalised import penalised
+from mvngrad.models.penalty import Penalty
+from mvngrad.models.ridge import LoadingRidge
+
+if TYPE_CHECKING:
+    from mvngrad.fitting.estimates import Estimates
+
+WeightsKind = Literal["frequency", "sampling"]
+
+
+def require_weights_kind(kind: object) -> None:
+    """Refuse what is neither."""
+    if kind not in get_args(WeightsKind):
+        raise DataError(f"weights_kind must be 'frequency' or 'sampling'; got {kind!r:.60}.")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The arguments of ``fit`` that rows come from."""
+
+    data: Any
+    mean: Any
+    weights: Any
+    missing: Any
+    columns: Sequence[Any] | None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Grounds:
+    """What ``fit`` was given, as it was used, and the rows themselves as they came.
+
+    sample        moments, or patterns of rows with holes; of regressions their residuals
+    mean          as a structure, in the units of the sample
+    location      μ̂ (d,), or M̂ (d, P)
+    regressed     the regression there is, if any
+    source        the caller's data, weights, missing, columns and mean: rows are read anew from it
+    """
+
+    sample: Moments | Patterns
+    mean: Mean
+    location: Array
+    regressed: Regressed | None = None
+    penalty: Penalty | None = None
+    source: Source | None = None
+
+
+def estimate_of(fit: Estimates) -> Estimate:
+    """A fit as inference sees it."""
+    grounds = fit.grounds
+    if grounds is None:
+        raise NeedsRowsError(
+            "this fit came from a model file, which holds estimates and no data: standard errors "
+            "need the data. Fit them anew, with start= this fit."
+        )
+    root = lower_root(fit.root)
+    regressed = grounds.regressed
+    mean, average = grounds.mean, None
+    if regressed is not None:
+        of = regressed.regression
+        mean, average = of.linear.of_coefficients(of.basis, len(root)), of.average
+    data = _seen_from(grounds, root)
+    ridge = None
+    if grounds.penalty is not None and grounds.penalty.ridge.any():
+        ridge = LoadingRidge(fit.structure, grounds.penalty.ridge)
+    return Estimate(
+        penalised(data, grounds.penalty),
+        grounds.location,
+        root,
+        fit.structure,
+        fit.params,
+        mean,
+        average,
+        separate=regressed is not None and regressed.found is not None,
+        ridge=ridge,
+    )
+
+
+def _seen_from(grounds: Grounds, root: Array) -> Complete | Observed:
+    """The data in the frame of N(μ̂, Ŝ) itself."""
+    sample, regressed = grounds.sample, grounds.regressed
+    if isinstance(sample, Moments):
+        separate = regressed is not None and regressed.found is not None
+        origin = np.zeros(len(root)) if separate else grounds.location
+        return Complete(sample.in_frame(AffineFrame(origin, root)))
+    outer = sample.frame
+    inner = AffineFrame(outer.whiten(grounds.location - outer.origin), np.tril(outer.whiten(root)))
+    return Observed(sample, inner, regressed.design if regressed else None)
+
+
+def rows_of(fit: Estimates) -> Rows:
+    """The rows that the fit was made from, read anew where they are not an array."""
+    source = None if fit.grounds is None else fit.grounds.source
+    if source is None or isinstance(source.data, Moments):
+        kind = "a model file" if source is None else "moments"
+        raise NeedsRowsError(
+            f"this needs the rows of the data, and the fit came from {kind}: fit the rows "
+            "themselves, or pass them (data=…)."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say of the data was said by the fit
+        return _read(fit, source)
+
+
+def _read(fit: Estimates, source: Source) -> Rows:
+    mean, data = source.mean, source.data
+    if isinstance(mean, str) and is_formula(mean):
+        (X, _), design, of = designed(data, mean, source.columns)
+        mean = Linear(design, of)
+    else:
+        X = as_table(data, source.columns).rows
+    rows = with_design(fit, X, mean if isinstance(mean, Linear) else None)
+    rows = rows._replace(weights=as_weights(source.weights, len(X)))
+    if source.missing != "drop":
+        return rows
+    there = ~np.isnan(X).any(axis=1)
+    return Rows(*(None if part is None else part[there] for part in rows))  # type: ignore[arg-type]
+
+
+def with_design(fit: Estimates, X: Any, linear: Linear | None) -> Rows:
+    """Rows (n, d), with the ζ of their designs where the fit has a linear mean."""
+    regressed = None if fit.grounds is None else fit.grounds.regressed
+    X = np.asarray(X, dtype=np.float64)
+    if regressed is None or linear is None:
+        return Rows(X)
+    linear.require_shape(*X.shape)
+    return Rows(X, None, linear.joint() @ np.linalg.pinv(regressed.regression.basis))

@@ -1,0 +1,150 @@
+"""Information, scores, errors and tests of a Fit: what it is made from goes to ``inference``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import numpy as np
+
+from mvngrad.core.checks import as_rows
+from mvngrad.core.ops import Array
+from mvngrad.core.patterns import Patterns
+from mvngrad.errors import DataError, DataWarning, warn
+from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
+from mvngrad.inference.contributions import contributions, meat
+from mvngrad.inference.delta import READY, Delta, Function, delta
+from mvngrad.inference.information import Directions, Information, Kind
+from mvngrad.inference.intervals import Intervals, as_level
+from mvngrad.inference.score_test import ScoreTest, score_test
+from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
+from mvngrad.inference.uncertainty import Uncertainty
+from mvngrad.models.factor import Factor
+from mvngrad.models.means import FreeMean
+from mvngrad.models.named import structure_named
+from mvngrad.models.structure import Structure
+
+if TYPE_CHECKING:
+    from mvngrad.fitting.inferred import Inferred
+
+OTHER_DATA = 1e-2  # |Σ w s|/n, whitened, that no estimate of those rows has
+
+
+def information_of(fit: Inferred, kind: Any) -> Information:
+    """Observed or expected."""
+    if kind not in get_args(Kind):
+        raise DataError(f"kind must be 'observed' or 'expected'; got {kind!r:.60}.")
+    at = estimate_of(fit)
+    if kind == "expected" and fit.grounds is not None and isinstance(fit.grounds.sample, Patterns):
+        warn(
+            "the expected information holds if no value, seen or not, is a reason for a hole "
+            "(MCAR); kind='observed' also if values that are seen are (MAR)",
+            DataWarning,
+        )
+    return Information.of(Directions.of(at), kind)
+
+
+def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
+    """The kind asked for; by default what the weights allow."""
+    sampled = fit.weights_kind == "sampling"
+    if kind is None:
+        return "sandwich" if sampled else "observed"
+    if kind not in get_args(ErrorKind):
+        raise DataError(f"kind must be 'observed', 'expected' or 'sandwich'; got {kind!r:.60}.")
+    if sampled and kind != "sandwich":
+        raise DataError(
+            f"with sampling weights the information says nothing of the spread of estimates; got "
+            f"kind={kind!r}. Use kind='sandwich'."
+        )
+    return cast(ErrorKind, kind)
+
+
+def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[ErrorKind, Uncertainty]:
+    """A root of the covariance of the estimates, of the kind that was meant."""
+    kind = kind_for(fit, kind)
+    if clusters is not None and kind != "sandwich":
+        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
+    information = information_of(fit, "observed" if kind == "sandwich" else kind)
+    root = information.root
+    if kind == "sandwich":
+        root = information.sandwich_root(_meat(fit, information.directions, clusters))
+    return kind, Uncertainty(information.directions, root, information.blind)
+
+
+def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors:
+    """``Fit.standard_errors``."""
+    kind, of = uncertainty_of(fit, kind, clusters)
+    turned = fit.factor.shape if isinstance(fit.structure, Factor) else None
+    return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
+
+
+def intervals_of(fit: Inferred, level: Any, kind: Any, clusters: Any) -> Intervals:
+    """``Fit.conf_int`` by Wald's method."""
+    names = ("mean", "covariance", "deviations", "correlation", "factor", "noise")
+    values = {name: getattr(fit, name) for name in (*names, "factor_correlation", "coefficients")}
+    return Intervals(as_level(level), fit.standard_errors(kind, clusters=clusters), values)
+
+
+def delta_of(fit: Inferred, f: Function | str, kind: Any, clusters: Any) -> Delta:
+    """``Fit.delta``."""
+    if isinstance(f, str):
+        if f not in READY:
+            raise DataError(
+                f"a function by name is one of {', '.join(map(repr, READY))}; got {f!r:.60}."
+            )
+        f = READY[f]
+    elif not callable(f):
+        raise DataError(f"delta takes a function f(mean, covariance) or a name; got {f!r:.60}.")
+    return delta(uncertainty_of(fit, kind, clusters)[1], f, fit.mean, fit.covariance)
+
+
+def scores_of(fit: Inferred, data: Any, design: Any) -> Array:
+    """``Fit.score_contributions``."""
+    if data is None:
+        rows = rows_of(fit)
+    else:
+        linear = None if fit.coefficients is None else fit.as_linear(design)
+        rows = with_design(fit, as_rows(data), linear)
+    return contributions(estimate_of(fit), rows)
+
+
+def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> ScoreTest:
+    """``Fit.score_test``: the alternative at the estimate of the null."""
+    fit.require_frequencies("a score test")
+    at = estimate_of(fit)
+    structure = covariance if isinstance(covariance, Structure) else structure_named(covariance)
+    structure = structure.sized(len(fit.columns))
+    theta = structure.start_at(fit.root)
+    gap = np.abs(structure.cov(theta) - fit.covariance).max()
+    if not gap <= 1e-6 * np.abs(fit.covariance).max():
+        raise DataError(
+            f"the covariance of the fit, {fit.structure!r}, is not one of {structure!r}: a score "
+            "test is of a model inside a larger one. Name one that holds it, as 'full'."
+        )
+    wider = replace(at, structure=structure, theta=theta)
+    if mean == "free" and not at.n_mean:
+        wider = replace(wider, mean=FreeMean())
+    elif mean not in ("as fitted", "free"):
+        raise DataError(f"mean must be 'as fitted' or 'free'; got {mean!r:.60}.")
+    return score_test(at, wider, kind)
+
+
+def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
+    rows = rows_of(fit)
+    squared = fit.weights_kind == "sampling"
+    numbers = None if clusters is None else _numbered(clusters, len(rows.X))
+    B, total = meat(directions, rows, squared=squared, clusters=numbers)
+    if not fit.prior and np.linalg.norm(total) > OTHER_DATA * fit.weight:
+        raise DataError(
+            "the data given to fit are no longer those that it was made from: the gradient of "
+            "their likelihood is not 0 at the estimate. They were changed in place, or the file "
+            "was. Fit them anew."
+        )
+    return B
+
+
+def _numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    labels = np.asarray(clusters)
+    if labels.shape != (n,):
+        raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")
+    return np.unique(labels, return_inverse=True)[1]
