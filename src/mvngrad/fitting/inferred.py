@@ -35,7 +35,8 @@ class Inferred(Estimates, ABC):
         -------
         Information
             ``.matrix`` (q, q) of means or coefficients, then ``params``; ``.eigenvalues`` as shares
-            of the information of complete data, ``.rank`` and ``.size``.
+            of the information of complete data, ``.rank`` and ``.size``, and ``.identification``:
+            what is left open, by name.
 
         Raises
         ------

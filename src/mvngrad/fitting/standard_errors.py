@@ -14,7 +14,8 @@ from mvngrad.errors import DataError, DataWarning, warn
 from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
 from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
-from mvngrad.inference.information import Directions, Information, Kind
+from mvngrad.inference.directions import Directions
+from mvngrad.inference.information import Information, Kind
 from mvngrad.inference.intervals import Intervals, as_level
 from mvngrad.inference.score_test import ScoreTest, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors

@@ -26,7 +26,8 @@ from mvngrad.core.curvature import lower_of
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import distinct_in_order
-from mvngrad.inference.information import Directions, Estimate, packed_tangents
+from mvngrad.inference.directions import Directions, packed_tangents
+from mvngrad.inference.estimate import Estimate
 
 BLOCK = 2**21  # numbers in the contributions of rows that are worked on together: 16 MB
 

@@ -1,236 +1,31 @@
 """The information of a sample about a model, on the directions that the model can move in.
 
-In tangents v of (μ, S) packed and whitened by the estimate's own root (``core.information``) the
-second derivative of J is a matrix M, and that of n complete rows as expected is nI. A model moves
-along A = [∂μ/∂β 0; 0 ∂S/∂θ], whitened; from A = UΣVᵀ, in coordinates c along U,
+In packed tangents of (μ, S) (``core.information``) the second derivative of J is a matrix M, and
+that of n complete rows as expected is nI. In coordinates c along U (``inference.directions``)
 
     H = UᵀMU + Σ⁻¹Vᵀ[∂²⟨G, S(θ)⟩]VΣ⁻¹        G = ∂J/∂S held
 
-Columns of U are as many as the rank of A: rotations of Λ, which move no S, are not among them. The
-eigenvalues of H/n are shares of the information of complete data: 0 where the data say nothing.
+and the eigenvalues of H/n are shares of the information of complete data: 0 where the data say
+nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import block_diag
 
-from mvngrad.core.curvature import symmetric
-from mvngrad.core.information import packed
-from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import DenseCovariance, whitened_scatter
-from mvngrad.core.ops import Array, Mask
-from mvngrad.errors import DataError
-from mvngrad.models.means import Mean
-from mvngrad.models.protocol import Data
-from mvngrad.models.ridge import LoadingRidge
-from mvngrad.models.structure import Structure
+from mvngrad.core.ops import Array
+from mvngrad.inference.directions import Directions, packed_tangents
 
-Index = npt.NDArray[np.intp]
+if TYPE_CHECKING:
+    from mvngrad.inference.identification import Identification
+
 Kind = Literal["observed", "expected"]
 
 BLIND = 1e-9  # share of the information of complete data below which there is none
-RANK = 1e-9  # singular value of A, its columns of length 1, that is a gauge
-MOST = 5000  # directions whose information is a matrix: 200 MB
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A model at its estimate, and the data seen from there.
-
-    data        in the frame x = M̂ζ + L̂z, where μ = 0 and S = I
-    location    μ̂ (d,), or M̂ (d, P) where rows have designs ζ
-    root        L̂ (d, d), lower-triangular
-    mean        μ or M as a function of means, or coefficients, in the units of the data
-    average     ζ at which the mean is reported
-    separate    whether the mean was estimated apart, by least squares: Σ w ζζᵀ = nI
-    """
-
-    data: Data
-    location: Array
-    root: Array
-    structure: Structure
-    theta: Array
-    mean: Mean
-    average: Array | None = None
-    separate: bool = False
-    ridge: LoadingRidge | None = None
-
-    @property
-    def weight(self) -> float:
-        """n."""
-        return self.data.weight
-
-    @cached_property
-    def covariance(self) -> DenseCovariance:
-        """Ŝ."""
-        return DenseCovariance(self.root)
-
-    @cached_property
-    def score(self) -> Score:
-        """∂J/∂S at the estimate, in the units of the data."""
-        here = DenseCovariance(np.eye(len(self.root)))
-        mu = np.zeros_like(self.data.center)
-        return Score(self.data.evaluation(mu, here).score.core, self.covariance)
-
-    @cached_property
-    def n_mean(self) -> int:
-        """Parameters of the mean."""
-        return len(self.mean.pull(self.location))
-
-    @cached_property
-    def held(self) -> Mask:
-        """Entries of θ at the edge of the family (p,)."""
-        held = self.structure.at_edge(self.theta, self.score)
-        return np.zeros(len(self.theta), dtype=bool) if held is None else held
-
-    def matrix(self, *, expected: bool) -> Array:
-        """M, in packed tangents of (μ, S) or (M, S)."""
-        mu, S = np.zeros_like(self.data.center), DenseCovariance(np.eye(len(self.root)))
-        M = self.data.information(self.data.evaluation(mu, S), mu, expected=expected)
-        if not self.separate:
-            return M
-        size, d = self.location.size, len(self.root)
-        apart = self.weight * np.eye(size + d * (d + 1) // 2)
-        apart[size:, size:] = M[-(d * (d + 1) // 2) :, -(d * (d + 1) // 2) :]
-        return apart
-
-
-class Block(NamedTuple):
-    """U of a block of A, how parameters move along its columns, VΣ⁻¹ (q, r), and its null space.
-
-    The null space (q, …) is of parameters in units in which columns of A have length 1.
-    """
-
-    basis: Array
-    moves: Array
-    null: Array
-
-    @classmethod
-    def of(cls, A: Array) -> Block:
-        """By singular values of A (D, q), its columns brought to length 1."""
-        sizes = np.linalg.norm(A, axis=0)
-        units = np.where(sizes > 0.0, sizes, 1.0)
-        if not A.shape[1]:
-            return cls(np.zeros((len(A), 0)), np.zeros((0, 0)), np.zeros((0, 0)))
-        U, s, Vt = np.linalg.svd(A / units, full_matrices=len(A) < A.shape[1])
-        rank = int(np.count_nonzero(s > RANK * s[0])) if s[0] > 0.0 else 0
-        return cls(U[:, :rank], (Vt[:rank].T / s[:rank]) / units[:, None], Vt[rank:].T)
-
-    def along(self, U: Array) -> Array:
-        """How parameters move along other tangents within the range of A (q, …)."""
-        return self.moves @ (self.basis.T @ U)
-
-
-@dataclass(frozen=True, eq=False)
-class Directions:
-    """Where a model can move: U of the mean and of the covariance."""
-
-    estimate: Estimate
-    of_mean: Block
-    of_covariance: Block
-
-    @classmethod
-    def of(cls, at: Estimate) -> Directions:
-        """By pushing every parameter that is not held at an edge."""
-        d, free = len(at.root), np.flatnonzero(~at.held)
-        packed_size = d * (d + 1) // 2
-        if max(at.n_mean + packed_size, at.n_mean + len(free)) > MOST:
-            raise DataError(
-                f"the information of {at.n_mean + len(free)} parameters of {d} columns is too "
-                f"large a matrix: at most {MOST} are supported. Fit fewer columns (columns=…)."
-            )
-        A_mean = mean_tangents(at)
-        if at.structure.saturated:  # every S can be reached: U = I, whatever θ
-            return cls(at, Block.of(A_mean), Block(np.eye(packed_size), *_unasked(packed_size)))
-        found = Block.of(covariance_tangents(at, free))
-        moves = np.zeros((len(at.theta), found.moves.shape[1]))
-        moves[free] = found.moves
-        return cls(at, Block.of(A_mean), found._replace(moves=moves))
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Directions of the mean, and of the covariance."""
-        return self.of_mean.basis.shape[1], self.of_covariance.basis.shape[1]
-
-    def along(self, M: Array) -> Array:
-        """UᵀMU."""
-        size = self.estimate.location.size
-        parts = (
-            (self.of_mean.basis, slice(None, size)),
-            (self.of_covariance.basis, slice(size, None)),
-        )
-        return np.block([[U.T @ M[a, b] @ V for V, b in parts] for U, a in parts])
-
-    def bend(self) -> Array:
-        """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge."""
-        at, (q, r) = self.estimate, self.sizes
-        H = np.zeros((q + r, q + r))
-        moves = self.of_covariance.moves
-        if at.structure.saturated or not r:
-            return H
-        columns = [at.structure.pull_tangent(at.theta, at.score, v) for v in moves.T]
-        if at.ridge is not None:
-            columns = [
-                c + at.ridge.product(at.theta, v) for c, v in zip(columns, moves.T, strict=True)
-            ]
-        bent = moves.T @ np.array(columns).T
-        H[q:, q:] = 0.5 * (bent + bent.T)
-        return H
-
-    def ridge_alone(self) -> Array:
-        """What a ridge adds, alone."""
-        at, (q, r) = self.estimate, self.sizes
-        H = np.zeros((q + r, q + r))
-        if at.ridge is not None:
-            moves = self.of_covariance.moves
-            H[q:, q:] = moves.T @ np.array([at.ridge.product(at.theta, v) for v in moves.T]).T
-        return H
-
-    def projected(self, s: Array) -> Array:
-        """sU of packed cotangents s (m, D): along the directions (m, q + r)."""
-        size = self.estimate.location.size
-        return np.hstack([s[:, :size] @ self.of_mean.basis, s[:, size:] @ self.of_covariance.basis])
-
-    def tangents(self, c: Array) -> tuple[Array, Array]:
-        """δ (m, d) or (m, d, P) and E (m, d, d), whitened, along columns of c (q + r, m)."""
-        q, d = self.sizes[0], len(self.estimate.root)
-        delta = (self.of_mean.basis @ c[:q]).T.reshape(-1, *self.estimate.location.shape)
-        v = (self.of_covariance.basis @ c[q:]).T
-        return delta, np.array([symmetric(row, d) for row in v]).reshape(-1, d, d)
-
-
-def _unasked(size: int) -> tuple[Array, Array]:
-    """Moves of no parameter: those of a saturated structure are worked out when asked for."""
-    return np.zeros((0, size)), np.zeros((0, 0))
-
-
-def mean_tangents(at: Estimate) -> Array:
-    """L⁻¹∂μ/∂β, or of M (…, q)."""
-    columns = [at.covariance.whiten(at.mean.push(v)).ravel() for v in np.eye(at.n_mean)]
-    return np.array(columns).reshape(at.n_mean, at.location.size).T
-
-
-def covariance_tangents(at: Estimate, entries: Index) -> Array:
-    """L⁻¹(∂S/∂θₖ)L⁻ᵀ, packed, of some entries of θ (…, p)."""
-    d, none = len(at.root), np.zeros(0)
-    A = np.empty((d * (d + 1) // 2, len(entries)))
-    unit = np.eye(len(at.theta))
-    for column, k in enumerate(entries.tolist()):
-        tangent = at.structure.push(at.theta, unit[k])
-        A[:, column] = packed(none, whitened_scatter(at.covariance, tangent))
-    return A
-
-
-def packed_tangents(at: Estimate) -> Array:
-    """A: tangents of all parameters (β, θ), those along which S stands still too (D, q)."""
-    of_theta = covariance_tangents(at, np.arange(len(at.theta)))
-    return block_diag(mean_tangents(at), of_theta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,6 +53,13 @@ class Information:
     @cached_property
     def _spectrum(self) -> tuple[Array, Array]:
         return np.linalg.eigh(self.core / self.directions.estimate.weight)
+
+    @property
+    def identification(self) -> Identification:
+        """What the data do not tell, by name."""
+        from mvngrad.inference.identification import identification
+
+        return identification(self)
 
     @property
     def eigenvalues(self) -> Array:

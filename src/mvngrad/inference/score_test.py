@@ -16,7 +16,9 @@ from mvngrad.core.curvature import symmetric_cotangent
 from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
-from mvngrad.inference.information import Directions, Estimate, Information, Kind
+from mvngrad.inference.directions import Directions
+from mvngrad.inference.estimate import Estimate
+from mvngrad.inference.information import Information, Kind
 
 
 class ScoreTest(NamedTuple):

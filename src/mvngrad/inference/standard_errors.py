@@ -9,7 +9,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from mvngrad.core.ops import Array, Mask
-from mvngrad.inference.uncertainty import TIED, Uncertainty
+from mvngrad.inference.uncertainty import SEEN, TIED, Uncertainty
 
 ErrorKind = Literal["observed", "expected", "sandwich"]
 
@@ -114,13 +114,17 @@ class StandardErrors:
         s = self.of.deviations
         sizes = s[:, None], s**2, np.ones(())
         found = [
-            self.of.errors(lambda moves, k=k: self.of.of_loaded(moves)[k], size)  # type: ignore[misc]
-            for k, size in enumerate(sizes)
+            np.where(
+                loose > SEEN * size,
+                np.nan,
+                self.of.errors(lambda moves, k=k: self.of.of_loaded(moves)[k], size),  # type: ignore[misc]
+            )
+            for k, (size, loose) in enumerate(zip(sizes, self.of.loose, strict=True))
         ]
         factor, noise, correlation = found
+        np.fill_diagonal(correlation, 0.0)
         held = self.of.estimate.held[-len(noise) :]
-        factor = np.where(self._tied, np.nan, factor)
-        return factor, np.where(held, np.nan, noise), correlation
+        return np.where(self._tied, np.nan, factor), np.where(held, np.nan, noise), correlation
 
     @property
     def _tied(self) -> Mask:

@@ -18,7 +18,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.inference.information import Block, Directions, Estimate, covariance_tangents
+from mvngrad.inference.directions import Block, Directions, covariance_tangents
+from mvngrad.inference.estimate import Estimate
 from mvngrad.models.structure import Loaded
 
 STEP = 1e-3  # of a whitened coordinate: differences of fourth order are then good to 1e-11
@@ -90,8 +91,8 @@ class Uncertainty:
         at, (q, r) = self.estimate, self.directions.sizes
         block = self.directions.of_covariance
         free = np.flatnonzero(~at.held)
-        moves = np.zeros((len(at.theta), r))
         found = Block.of(covariance_tangents(at, free))
+        moves = np.zeros((len(at.theta), r))
         moves[free] = found.along(block.basis)
         everything = np.zeros((at.n_mean + len(at.theta), q + r))
         everything[: at.n_mean, :q], everything[at.n_mean :, q:] = (
@@ -102,7 +103,7 @@ class Uncertainty:
         V = J @ J.T
         lost = np.zeros(len(V), dtype=bool)
         lost[at.n_mean :] = at.held
-        lost[at.n_mean + free] |= np.abs(found.null).max(axis=1, initial=0.0) > SEEN
+        lost[at.n_mean + free] |= found.loose
         sizes = np.abs(everything).max(axis=1)
         lost |= np.abs(everything @ self.blind).max(axis=1, initial=0.0) > SEEN * sizes
         V[lost] = V[:, lost] = np.nan
@@ -164,17 +165,29 @@ class Uncertainty:
 
     @cached_property
     def _loaded(self) -> tuple[Array, ...]:
-        """The same along every coordinate (r, …), by differences."""
-        at = self.estimate
-        Lambda = _loaded(at, 0.0)[0]
-        size = float(np.abs(at.theta).max())
+        """The same along every coordinate (r, …)."""
+        return _loaded_along(self.estimate, self.along(np.eye(len(self.root))).of_theta)
 
-        def along(v: Array) -> tuple[Array, ...]:
-            t = STEP / max(1.0, float(np.abs(v).max()) / size)
-            return difference(lambda x: _loaded(at, x * v, Lambda), t)
+    @cached_property
+    def loose(self) -> tuple[Array, ...]:
+        """How Λ, ψ and the correlations move though S does not: 0 along rotations (…)."""
+        along = _loaded_along(self.estimate, self.directions.of_covariance.null.T)
+        return tuple(np.abs(part).max(axis=0, initial=0.0) for part in along)
 
-        found = [along(v) for v in self.along(np.eye(len(self.root))).of_theta]
-        return tuple(np.array(part) for part in zip(*found, strict=True))
+
+def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
+    """Derivatives of Λ, ψ and Φ at unit diagonal along moves of θ (m, p), by differences."""
+    here = _loaded(at, 0.0)
+    size = float(np.abs(at.theta).max())
+
+    def along(v: Array) -> tuple[Array, ...]:
+        t = STEP / max(1.0, float(np.abs(v).max()) / size)
+        return difference(lambda x: _loaded(at, x * v, here[0]), t)
+
+    found = [along(v) for v in moves]
+    return tuple(
+        np.array([part[k] for part in found]).reshape(-1, *here[k].shape) for k in range(3)
+    )
 
 
 def _of_scaled(relative: Array, R: Array) -> Array:
