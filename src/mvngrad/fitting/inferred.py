@@ -10,6 +10,7 @@ from mvngrad.core.ops import Array
 from mvngrad.fitting.estimates import Estimates
 
 if TYPE_CHECKING:
+    from mvngrad.inference.complete_errors import CompleteErrors
     from mvngrad.inference.delta import Delta, Function, WaldTest
     from mvngrad.inference.information import Information, Kind
     from mvngrad.inference.intervals import Intervals
@@ -57,7 +58,7 @@ class Inferred(Estimates, ABC):
 
     def standard_errors(
         self, kind: ErrorKind | None = None, *, clusters: Any = None
-    ) -> StandardErrors:
+    ) -> StandardErrors | CompleteErrors:
         """Standard errors by name: .mean .covariance .deviations .correlation .factor …
 
         Parameters

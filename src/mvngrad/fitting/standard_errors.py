@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 
 from mvngrad.core.checks import as_rows
-from mvngrad.core.ops import Array
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, lower_root
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, DataWarning, warn
 from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
+from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
 from mvngrad.inference.directions import Directions
@@ -21,13 +23,14 @@ from mvngrad.inference.score_test import ScoreTest, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
 from mvngrad.inference.uncertainty import Uncertainty
 from mvngrad.models.factor import Factor
-from mvngrad.models.means import FreeMean
+from mvngrad.models.means import FixedMean, FreeMean
 from mvngrad.models.named import structure_named
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
 
+MANY = 500  # entries of S from which the closed form takes the place of a matrix
 OTHER_DATA = 1e-2  # |Σ w s|/n, whitened, that no estimate of those rows has
 
 
@@ -72,11 +75,29 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     return kind, Uncertainty(information.directions, root, information.blind)
 
 
-def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors:
+def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
     """``Fit.standard_errors``."""
-    kind, of = uncertainty_of(fit, kind, clusters)
     turned = fit.factor.shape if isinstance(fit.structure, Factor) else None
+    if clusters is None and (closed := _closed_errors(fit, kind_for(fit, kind), turned)):
+        return closed
+    kind, of = uncertainty_of(fit, kind, clusters)
     return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
+
+
+def _closed_errors(
+    fit: Inferred, kind: ErrorKind, turned: tuple[int, ...] | None
+) -> CompleteErrors | None:
+    """Of complete rows and a free covariance, where the information is a large matrix."""
+    d, grounds = len(fit.columns), fit.grounds
+    if grounds is None or kind == "sandwich" or d * (d + 1) // 2 <= MANY or fit.prior:
+        return None
+    whole = isinstance(grounds.sample, Moments) and fit.structure.saturated and fit.converged
+    if not whole or not isinstance(grounds.mean, FreeMean | FixedMean) or grounds.regressed:
+        return None
+    free = isinstance(grounds.mean, FreeMean)
+    if not free and not np.allclose(grounds.sample.mean, fit.mean):  # type: ignore[union-attr]
+        return None  # K = I, but r ≠ 0
+    return CompleteErrors(kind, lower_root(fit.root), fit.weight, free, turned)
 
 
 def intervals_of(fit: Inferred, level: Any, kind: Any, clusters: Any) -> Intervals:
