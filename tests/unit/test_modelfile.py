@@ -19,7 +19,7 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.models.structure import Structure
 
 # Stay behind: a loaded fit has no rows to report on, and nothing to refit with.
-OF_THE_ROWS = {"pattern_means", "refit_priors"}
+OF_THE_ROWS = {"pattern_means", "refit_priors", "sample"}
 FEW = 5  # iterations: what is saved need not have converged
 DERIVED = (
     *("params", "covariance", "deviations", "correlation", "loglik", "aic", "bic"),
@@ -219,6 +219,7 @@ def shaped_fit(fit) -> mg.Fit:
         structure=structure,
         given_params=np.array([0.5]),
         factor=structure.factor(np.array([0.5])),
+        fingerprint=None,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from mvngrad.fitting.convergence import Status, Trace
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
+    from mvngrad.core.fingerprint import Fingerprint
+    from mvngrad.core.moments import Moments
     from mvngrad.core.patterns import Patterns
     from mvngrad.models.priors import Prior
 
@@ -58,12 +60,18 @@ class Estimates(ABC):
     factor_correlation: Array | None = None
     pattern_means: Patterns | None = None
     refit_priors: tuple[Prior, ...] = ()
+    fingerprint: Fingerprint | None = None
+    sample: Moments | Patterns | None = field(default=None, repr=False)
     version: str = __version__
 
     def __post_init__(self) -> None:
         for name in ("mean", "factor", "given_params", "noise", "factor_correlation"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: everything but the data."""
+        return {name: value for name, value in vars(self).items() if name != "sample"}
 
     @cached_property
     def params(self) -> Array:

@@ -164,6 +164,49 @@ def saturated_loglik(moments: Moments) -> float:
     return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
 
 
+class Scaled(NamedTuple):
+    """X²/c, its degrees of freedom and χ² probability, and c."""
+
+    statistic: float
+    df: int
+    pvalue: float
+    factor: float
+
+
+def scaled(statistic: float, df: int, trace: float) -> Scaled:
+    """X²/c, c = tr(UΓ)/df: a statistic with the mean of χ² when the data are not normal.
+
+    Parameters
+    ----------
+    statistic, df     the likelihood ratio against the saturated model
+    trace             tr(UΓ), U = W − WΔ(ΔᵀWΔ)⁻¹ΔᵀW, with Δ the derivative of mean and covariance by
+                      the parameters, W the information of one row about them, and Γ the covariance
+                      of their estimates by the saturated model, times n. Of normal data it is df
+
+    Returns
+    -------
+    Scaled
+
+    Notes
+    -----
+    Complete data: Satorra & Bentler 1994, eq. 16.7. With holes, W and Γ those of what is observed:
+    Yuan & Bentler 2000.
+
+    Examples
+    --------
+    >>> test = scaled(30.0, 10, 15.0)
+    >>> test.statistic, test.factor
+    (20.0, 1.5)
+    """
+    statistic, trace = as_number(statistic, "statistic"), as_number(trace, "trace")
+    df = _as_df(df)
+    if not (statistic >= 0.0 and (trace > 0.0 or not df)):
+        raise DataError(f"X² and tr(UΓ) must be positive; got {statistic} and {trace}.")
+    c = trace / df if df else 1.0
+    statistic = statistic / c if df else 0.0
+    return Scaled(statistic, df, _chi_square_tail(df, statistic), c)
+
+
 def _chi_square_tail(df: int, statistic: float) -> float:
     from scipy.special import chdtrc
 
