@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NotIdentifiedWarning,
         NotPositiveDefiniteError,
     )
+    from mvngrad.fitting.comparison import compare
     from mvngrad.fitting.convergence import Status, Step, Trace
     from mvngrad.fitting.fit import fit
     from mvngrad.fitting.rank import select_rank
@@ -98,6 +99,7 @@ _HOME = {
     "Sum": "models.algebra",
     "Toeplitz": "models.toeplitz",
     "Trace": "fitting.convergence",
+    "compare": "fitting.comparison",
     "fit": "fitting.fit",
     "load": "modelfile",
     "nll": "core.nll",
@@ -150,6 +152,7 @@ __all__ = [
     "Toeplitz",
     "Trace",
     "__version__",
+    "compare",
     "fit",
     "load",
     "nll",

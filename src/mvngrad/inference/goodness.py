@@ -92,7 +92,7 @@ def likelihood_ratio(
     multiplier = _bartlett_multiplier(n, d, n_factors)
     statistic = max(gain, 0.0) * (1.0 if multiplier is None else multiplier) if df else 0.0
     return GoodnessOfFit(
-        statistic, df, _chi_square_tail(df, statistic), "none" if multiplier is None else "bartlett"
+        statistic, df, chi_square_tail(df, statistic), "none" if multiplier is None else "bartlett"
     )
 
 
@@ -204,10 +204,11 @@ def scaled(statistic: float, df: int, trace: float) -> Scaled:
         raise DataError(f"X² and tr(UΓ) must be positive; got {statistic} and {trace}.")
     c = trace / df if df else 1.0
     statistic = statistic / c if df else 0.0
-    return Scaled(statistic, df, _chi_square_tail(df, statistic), c)
+    return Scaled(statistic, df, chi_square_tail(df, statistic), c)
 
 
-def _chi_square_tail(df: int, statistic: float) -> float:
+def chi_square_tail(df: int, statistic: float) -> float:
+    """P(χ²(df) ≥ x); 1 where df is 0."""
     from scipy.special import chdtrc
 
     return float(chdtrc(df, statistic)) if df else 1.0
