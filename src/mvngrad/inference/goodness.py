@@ -153,6 +153,18 @@ def saturated_loglik(moments: Moments) -> float:
     >>> np.isclose(saturated_loglik(data), -0.5 * 10 * (2 * np.log(2 * np.pi) + 2))
     np.True_
     """
+    d, logdet = moments.d, log_generalized_variance(moments)
+    return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
+
+
+def log_generalized_variance(moments: Moments) -> float:
+    """log|C/n|.
+
+    Raises
+    ------
+    NotPositiveDefiniteError
+        If C is singular.
+    """
     root, pivots = moments.root_and_pivots
     if not (pivots > 16.0 * len(pivots) * np.finfo(float).eps).all():  # as a full fit asks
         raise NotPositiveDefiniteError(
@@ -160,8 +172,7 @@ def saturated_loglik(moments: Moments) -> float:
             f"likelihood: {moments.n_obs} rows of {moments.d} columns. A likelihood ratio against "
             "it needs more rows than columns, and no column a combination of the others."
         )
-    d, logdet = moments.d, 2.0 * (log_diagonal(root) + moments.frame.logdet)
-    return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
+    return float(2.0 * (log_diagonal(root) + moments.frame.logdet))
 
 
 class Scaled(NamedTuple):
