@@ -102,10 +102,9 @@ def _facts(fit: Fit, source: str | None) -> Facts:
 
 def _chi_square(fit: Fit) -> Facts:
     """Against the saturated model, where there is something left to test."""
-    if fit.saturated is None or not fit.goodness().df:
+    if fit.saturated is None or not (test := fit.goodness()).df:
         return ()
-    statistic, df, pvalue, _ = fit.goodness()
-    return (("Chi-square", f"{statistic:.2f}, {df} df, p {pvalue:.3g}"),)
+    return (("Chi-square", f"{test.statistic:.2f}, {test.df} df, p {test.pvalue:.3g}"),)
 
 
 def _with_holes(fit: Fit, found: Holes) -> tuple[Facts, Facts]:
