@@ -213,4 +213,5 @@ def _ratio(small: Sequence[Fit], big: Sequence[Fit]) -> Hypothesis:
     """X² = 2 (ℓ_big − ℓ_small) of fits that together are the one model and the other."""
     df = sum(f.n_params for f in big) - sum(f.n_params for f in small)
     lower, upper = (sum(f.loglik for f in fits) for fits in (small, big))
-    return Hypothesis(*likelihood_ratio(lower, upper, df))
+    statistic, df, pvalue, _ = likelihood_ratio(lower, upper, df)
+    return Hypothesis(statistic, df, pvalue, "none")

@@ -13,7 +13,7 @@ from mvngrad.fitting.inferred import Inferred
 if TYPE_CHECKING:
     from mvngrad.distribution import MultivariateNormal
     from mvngrad.inference.factors import Factors
-    from mvngrad.inference.goodness import Correction
+    from mvngrad.inference.goodness import Correction, Scaling
     from mvngrad.inference.indices import Goodness
     from mvngrad.inference.missing import MissingReport
     from mvngrad.models.linear import Linear
@@ -92,13 +92,15 @@ class Fit(Inferred):
 
         return factors_of(self)
 
-    def goodness(self, correction: Correction = "none") -> Goodness:
+    def goodness(self, correction: Correction | Scaling = "none") -> Goodness:
         """X² = 2 (ℓ_saturated − ℓ), df and p: the structure against any covariance; and indices.
 
         Parameters
         ----------
-        correction : "none" or "bartlett"
-            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models of complete data.
+        correction : "none", "bartlett", "satorra-bentler" or "yuan-bentler"
+            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models of complete data; or,
+            where rows may not be normal, scaled by the mean it then has: Satorra and Bentler's of
+            complete data, Yuan and Bentler's with holes too. The indices are of "none".
 
         Returns
         -------

@@ -29,11 +29,13 @@ from mvngrad.fitting.identified import never_together
 from mvngrad.fitting.methods import DEFAULT_MAX_ITER, chosen
 from mvngrad.fitting.observed import iterate_observed
 from mvngrad.fitting.requirements import Requirements
+from mvngrad.fitting.robust import scaled_test
 from mvngrad.fitting.solve import Run
 from mvngrad.fitting.start import Start
 from mvngrad.inference.goodness import (
     Correction,
     GoodnessOfFit,
+    Scaling,
     likelihood_ratio,
     saturated_loglik,
 )
@@ -66,7 +68,7 @@ def at_hand(
         return None
 
 
-def goodness_of(fit: Estimates, correction: Correction) -> Goodness:
+def goodness_of(fit: Estimates, correction: Correction | Scaling) -> Goodness:
     """The likelihood ratio against the saturated model, and indices of it."""
     _require_testable(fit, correction)
     d, model = len(fit.columns), saturated_of(fit)
@@ -79,7 +81,7 @@ def goodness_of(fit: Estimates, correction: Correction) -> Goodness:
         )
     plain = likelihood_ratio(fit.loglik, loglik, n_params - fit.n_params)
     return Goodness(
-        plain if correction == "none" else _corrected(fit, loglik, plain.df),
+        _corrected(fit, plain, loglik, model, correction),
         plain,
         fit.weight,
         _baseline(fit, loglik, n_params),
@@ -126,9 +128,21 @@ def _baseline(fit: Estimates, saturated: float, n_params: int) -> GoodnessOfFit 
     return likelihood_ratio(independent, saturated, n_params - 2 * len(fit.columns))
 
 
-def _corrected(fit: Estimates, saturated: float, df: int) -> GoodnessOfFit:
-    d, k = fit.factor.shape
-    return likelihood_ratio(fit.loglik, saturated, df, n=fit.weight, d=d, n_factors=k)
+def _corrected(
+    fit: Estimates,
+    plain: GoodnessOfFit,
+    loglik: float,
+    model: Saturated | None,
+    correction: Correction | Scaling,
+) -> GoodnessOfFit:
+    if correction == "none":
+        return plain
+    if correction == "bartlett":
+        d, k = fit.factor.shape
+        return likelihood_ratio(fit.loglik, loglik, plain.df, n=fit.weight, d=d, n_factors=k)
+    if model is None:
+        raise NeedsRowsError("a scaled statistic needs the rows of the data: fit them anew.")
+    return scaled_test(fit, plain, model, correction)
 
 
 def _all(d: int) -> int:
@@ -139,9 +153,13 @@ def _all(d: int) -> int:
 # What cannot be tested
 
 
-def _require_testable(fit: Estimates, correction: Correction) -> None:
-    if correction not in get_args(Correction):
-        raise DataError(f"correction must be 'none' or 'bartlett'; got {correction!r:.60}.")
+def _require_testable(fit: Estimates, correction: Correction | Scaling) -> None:
+    choices = (*get_args(Correction), *get_args(Scaling))
+    if correction not in choices:
+        named = ", ".join(map(repr, choices))
+        raise DataError(f"correction must be one of {named}; got {correction!r:.60}.")
+    if correction not in get_args(Scaling):
+        fit.require_frequencies("a likelihood ratio that is not scaled")
     if correction == "bartlett" and fit.noise is None:
         raise DataError("Bartlett's correction is of factor models.")
     holes = _has_holes(fit)

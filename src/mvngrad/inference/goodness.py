@@ -26,6 +26,7 @@ from mvngrad.core.ops import log_diagonal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 Correction = Literal["none", "bartlett"]
+Scaling = Literal["satorra-bentler", "yuan-bentler"]
 
 ROUNDING = 1e-8  # of a log-likelihood: what a fit that has converged may lack of its maximum
 
@@ -36,7 +37,7 @@ class GoodnessOfFit(NamedTuple):
     statistic: float
     df: int
     pvalue: float
-    correction: Correction = "none"
+    correction: Correction | Scaling = "none"
 
 
 def likelihood_ratio(

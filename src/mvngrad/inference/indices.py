@@ -22,7 +22,7 @@ import numpy as np
 from mvngrad.core.checks import as_factor, as_number, as_vector
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError, NeedsRowsError
-from mvngrad.inference.goodness import Correction, GoodnessOfFit
+from mvngrad.inference.goodness import Correction, GoodnessOfFit, Scaling
 
 CLOSE = 0.05  # an RMSEA that counts as close (Browne & Cudeck 1993)
 
@@ -72,7 +72,7 @@ class Goodness:
         return self.test.pvalue
 
     @property
-    def correction(self) -> Correction:
+    def correction(self) -> Correction | Scaling:
         """Which X² it is."""
         return self.test.correction
 
