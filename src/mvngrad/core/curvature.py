@@ -22,16 +22,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mvngrad.core.expected import (
-    KERNEL_WORK,
     SHARED,
     Block,
+    Made,
     blocks_of,
     seen_whitened,
     summed,
     work_of,
 )
 from mvngrad.core.frame import read_only
-from mvngrad.core.marginal import Marginal
+from mvngrad.core.grouping import KERNEL_WORK
+from mvngrad.core.marginal import Marginal, Sums
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads, map_reduce
@@ -251,23 +252,42 @@ def _whole(seen: Seen) -> Whole:
 
 def compiled_whole(kernel: Any, data: Patterns, mu: Array, L: Array) -> Whole:
     """From what rows lack alone."""
-    n, d, W, bounds = data.weight, data.d, solve_lower(L, np.eye(data.d)), data.chunks
+    W, bounds = solve_lower(L, np.eye(data.d)), data.chunks
     threads = default_threads() if len(bounds) >= SHARED else 1
     sums, U, F = map_reduce(lambda b: kernel.tensors(data, mu, L, W, b), bounds, add, threads)
-    t, A, R, _ = seen_whitened(sums, W)
-    I, WW = np.eye(d), np.kron(W, W)
-    mixed = np.multiply.outer(I, t) - (WW @ U.reshape(d * d, d) @ W.T).reshape(d, d, d)
+    return _of_tensors(data.weight, W, seen_whitened(sums, W), U, F)
+
+
+def _of_tensors(n: float, W: Array, sums: Sums, U: Array, F: Array) -> Whole:
+    (t, A, R, _), d = sums, len(W)
+    I, WW = np.eye(d), _of_triangles(W)
+    mixed = np.multiply.outer(I, t) - (WW @ (U @ W.T)).reshape(d, d, d)
     both = np.multiply.outer(I, A - 0.5 * n * I + 0.5 * R) + np.multiply.outer(0.5 * R, I)
-    both -= (WW @ F.reshape(d * d, d * d) @ WW.T).reshape(both.shape)
+    both -= (WW @ F @ WW.T).reshape(both.shape)
     return Whole(n * I - R, mixed, both)
 
 
-def whole_at(data: Patterns, mu: Array, L: Array) -> Whole | None:
-    """At (μ, L), where columns are few and cond(L) leaves digits; else None."""
+def _of_triangles(W: Array) -> Array:
+    """(d², q): what W ⊗ W makes of a symmetric matrix known by its lower triangle, row by row."""
+    i, j, _ = lower_of(len(W))
+    half = (W[:, i] * np.where(i == j, 0.5, 1.0))[:, None, :] * W[None, :, j]
+    return (half + half.transpose(1, 0, 2)).reshape(-1, len(i))
+
+
+def whole_at(data: Patterns, mu: Array, L: Array, made: Made | None = None) -> Whole | None:
+    """At (μ, L), where columns are few and cond(L) leaves digits; else None.
+
+    Of what an evaluation there ``made``, if it says.
+    """
     if data.d > FEW or condition_estimate(L) > MOST_PLAIN:
         return None
+    if made is not None and isinstance(made.of, Block):
+        return _whole(Seen.of(made.of, made.mu, made.L))
     if work_of(data) >= KERNEL_WORK and (kernel := _tensors()) is not None:
-        return compiled_whole(kernel, data, mu, L)
+        if made is None:
+            return compiled_whole(kernel, data, mu, L)
+        W, (bounds,) = solve_lower(made.L, np.eye(data.d)), data.chunks
+        return _of_tensors(data.weight, W, made.sums, *kernel.of_filled(data, made.of, bounds))
     return whole(data, mu, L)
 
 

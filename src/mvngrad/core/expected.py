@@ -16,12 +16,13 @@ used while cond(L) is small. (Fisher 1925; Dempster, Laird & Rubin 1977; Little 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mvngrad.core.grouping import KERNEL_WORK, work
 from mvngrad.core.kept import PatternMoments
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.marginal import Sums, marginal_sums
@@ -32,10 +33,6 @@ from mvngrad.core.sorting import Mask
 from mvngrad.core.threads import default_threads, map_reduce
 
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)
-# Multiply-adds of an evaluation from which the compiled loops pay: NumPy takes 1 ms or more, a fit
-# of some twenty and its certificate four times that of the loops. Loading these takes half a second
-# once in a process.
-KERNEL_WORK = 5e5
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
 SHARED = 2  # chunks of work from which threads pay
@@ -46,24 +43,47 @@ def evaluate_observed(data: Patterns, mu: Array, L: Array) -> Evaluation:
 
     ``mu`` (d,) and ``L`` (d, d), lower-triangular, are in the frame of the data, and so is J.
     """
-    sums = expected_sums(data, mu, L)
+    sums, made = _made(data, mu, L)
     second = sums.scatter + sums.spread
     e = evaluate_about(data.weight, sums.total, second, IdentityCovariance())
-    return e._replace(nll=0.5 * float(data.entries * LOG_2PI + sums.logdet + sums.scatter.trace()))
+    nll = 0.5 * float(data.entries * LOG_2PI + sums.logdet + sums.scatter.trace())
+    return e._replace(nll=nll, made=made)
 
 
 def expected_sums(data: Patterns, mu: Array, L: Array) -> Sums:
     """The sums by the way that is accurate enough for cond(L), compiled where that pays."""
+    return _made(data, mu, L)[0]
+
+
+class Made(NamedTuple):
+    """What the sums at (μ, L) were made of, where it is small: for the curvature there.
+
+    A block of all patterns, or one chunk of rows filled by the compiled loop.
+    """
+
+    mu: Array
+    L: Array
+    sums: Sums
+    of: Any
+
+
+def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
     accurate = condition_estimate(L) > SAFE * data.d
     work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
     if work >= KERNEL_WORK and (kernel := _kernel()) is not None:
-        return _kernel_sums(kernel, data, mu, L, accurate)
-    return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L)
+        if accurate or len(data.chunks) > 1:
+            return _kernel_sums(kernel, data, mu, L, accurate), None
+        return _of_one_chunk(kernel, data, mu, L)
+    if accurate or not _is_one_block(data):
+        return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L), None
+    block = next(blocks_of(data, L))
+    sums = _sums_of(data, L, [block], mu)
+    return sums, Made(mu, L, sums, block)
 
 
 def work_of(data: Patterns) -> float:
     """Multiply-adds of an evaluation, about: a function of the data's shape alone."""
-    return float(data.d**2 * (len(data.kept.z) + data.d * len(data.counts)))
+    return work(data.d, len(data.kept.z), len(data.counts))
 
 
 # From S and its inverse, many patterns at once
@@ -74,7 +94,11 @@ def plain_sums(data: Patterns, mu: Array, L: Array) -> Sums:
 
     v = Ω(c − μ):   Σ w E z = LᵀΣnv     Σ w (E z)(E z)ᵀ = LᵀΣ(ΩCΩ + nvvᵀ)L     cov z = I − LᵀΩL
     """
-    Omega, total, scatter, logdet = reduce(_added, (_plain(b, mu) for b in blocks_of(data, L)))
+    return _sums_of(data, L, blocks_of(data, L), mu)
+
+
+def _sums_of(data: Patterns, L: Array, blocks: Iterable[Block], mu: Array) -> Sums:
+    Omega, total, scatter, logdet = reduce(_added, (_plain(block, mu) for block in blocks))
     spread = data.weight * np.eye(data.d) - L.T @ Omega @ L
     return Sums(total @ L, L.T @ scatter @ L, spread, logdet)
 
@@ -112,13 +136,21 @@ class Block(NamedTuple):
 
 def blocks_of(data: Patterns, L: Array) -> Iterator[Block]:
     """All patterns, as many at a time as fit in cache."""
-    size, S = max(BLOCK // data.d**2, 1), L @ L.T
-    if len(data.counts) <= size:
+    size, S = _block_size(data), L @ L.T
+    if _is_one_block(data):
         yield Block(data.moments, *precisions(S, data.pairs))
         return
     for begin in range(0, len(data.counts), size):
         part = slice(begin, begin + size)
         yield Block(data.moments_of(part), *precisions(S, data.pairs_of(part)))
+
+
+def _block_size(data: Patterns) -> int:
+    return max(BLOCK // data.d**2, 1)
+
+
+def _is_one_block(data: Patterns) -> bool:
+    return len(data.counts) <= _block_size(data)
 
 
 def precisions(S: Array, pairs: Mask) -> tuple[Array, Array]:
@@ -151,6 +183,14 @@ def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: boo
     threads = default_threads() if len(bounds) >= SHARED else 1
     sums: Sums = map_reduce(task, bounds, Sums.__add__, threads)
     return sums if accurate else seen_whitened(sums, W)
+
+
+def _of_one_chunk(kernel: Any, data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made]:
+    """The same, from S and its inverse, of rows that are filled once for all."""
+    W = solve_lower(L, np.eye(data.d))
+    chunk = kernel.filled_and_blocks(data, mu, kernel.plain_side(L, W), data.chunks[0])
+    sums = seen_whitened(chunk.sums(data.kept.weights), W)
+    return sums, Made(mu, L, sums, chunk)
 
 
 def seen_whitened(sums: Sums, W: Array) -> Sums:

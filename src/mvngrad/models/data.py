@@ -132,6 +132,11 @@ class Observed(Unpenalised):
         S = triangular(S, self.patterns.d)
         at = self._seen(mu), self._root(S)
         e = self.design.evaluate(*at) if self.design else evaluate_observed(self.patterns, *at)
+        return self.framed(e, S)
+
+    @staticmethod
+    def framed(e: Evaluation, S: Covariance) -> Evaluation:
+        """An evaluation of the rows, its gradient of the mean whitened by S, as one in the frame."""
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:
@@ -142,7 +147,7 @@ class Observed(Unpenalised):
     def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:
         """The same as a matrix, where the rows have one mean and columns are few."""
         at = self._seen(mu), self._root(e.covariance)
-        found = None if self.design else whole_at(self.patterns, *at)
+        found = None if self.design else whole_at(self.patterns, *at, e.made)
         return None if found is None else found.matrix()
 
     def moved(self, mu: Array, L: Array) -> Observed:
