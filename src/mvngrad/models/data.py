@@ -136,7 +136,7 @@ class Observed(Unpenalised):
 
     @staticmethod
     def framed(e: Evaluation, S: Covariance) -> Evaluation:
-        """An evaluation of the rows, its gradient of the mean whitened by S, as one in the frame."""
+        """An evaluation of the rows, ∂J/∂μ whitened by S, as one in the frame."""
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:
