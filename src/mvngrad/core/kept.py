@@ -66,12 +66,22 @@ def _roots(parts: list[Array], observed: Mask) -> Array:
     C = np.array([z.T @ z for z in parts])
     j = np.arange(C.shape[1])
     C[:, j, j] += ~observed  # nothing else is in these rows and columns
-    squares = np.diagonal(C, axis1=1, axis2=2)
-    roots = np.zeros_like(C)
-    for k, (z, o) in enumerate(zip(parts, observed, strict=True)):
-        L, pivots = partial_cholesky(C[k].copy())
-        if (pivots > SAFE_PIVOT * squares[k]).all():
-            roots[k] = L.T
-        else:
-            roots[k][np.ix_(o, o)] = np.linalg.qr(z[:, o], mode="r")
+    roots, safe = _safe_roots(C)
+    for k in np.flatnonzero(~safe):
+        z, o = parts[k], observed[k]
+        roots[k] = 0.0
+        roots[k][np.ix_(o, o)] = np.linalg.qr(z[:, o], mode="r")
     return np.asarray(roots[observed])
+
+
+def _safe_roots(C: Array) -> tuple[Array, Mask]:
+    """Lᵀ, LLᵀ = C, of each C (p, d, d), and whether its pivots leave it its digits."""
+    floor = SAFE_PIVOT * np.diagonal(C, axis1=1, axis2=2)
+    try:
+        L = np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:  # not all are definite: one by one
+        each = [partial_cholesky(part.copy()) for part in C]
+        L, pivots = (np.array(part) for part in zip(*each, strict=True))
+    else:
+        pivots = np.diagonal(L, axis1=1, axis2=2) ** 2
+    return np.array(L.transpose(0, 2, 1)), np.asarray((pivots > floor).all(axis=1))

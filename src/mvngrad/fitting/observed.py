@@ -52,7 +52,7 @@ def iterate_observed(
     A start that runs into an unbounded likelihood counts only if all do, and one at random that
     wanders is given up.
     """
-    generator = as_generator(rng)
+    generator = as_generator(0 if rng is None and n_starts == 1 else rng)  # no entropy to fetch
 
     def fit_from(k: int) -> Solution:
         at = start if k == 0 else random_start(patterns, generator)

@@ -17,16 +17,15 @@ is judged by the drivers as any other start is, and whatever does not fit is lef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from mvngrad.core.curvature import FEW, symmetric, symmetric_cotangent, whole_at
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.likelihood import Evaluation
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.ops import Array, cholesky, definite_solver
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Stop
@@ -38,7 +37,7 @@ BEND = 2.0 / 3.0
 CLOSE = 0.02  # optimality from which Newton's step beats EM's
 REACH = 0.5  # √(‖δ‖² + ½‖E‖²): longer steps are cut
 
-Factor = tuple[Array, bool]
+Solver = Callable[[Array], Array]
 Place = tuple[Array, Array]
 
 
@@ -131,29 +130,29 @@ def warmed(objective: Objective, x: Array, steps: int) -> Place | None:
 
 def _steps(monitor: Monitor, data: Observed, x: Array) -> Iterator[_At]:
     """Points after x along which J falls, until the test is met or a step fails to gain."""
-    patterns, root = data.patterns, None
+    patterns, solve = data.patterns, None
     place, e = _place(monitor.objective, x), monitor.point(x).evaluation
     at: _At | None = _At.seen(*place, e)
     for _ in range(MOST):
         if at is None or at.optimality <= monitor.tol:
             return
         before, size = at, float(np.linalg.norm(at.slope))
-        root = _root(patterns, at) if root is None and at.optimality <= CLOSE else root
+        solve = _solver(patterns, at) if solve is None and at.optimality <= CLOSE else solve
         at = None
-        if root is not None:
-            v = -cho_solve(root, before.slope, check_finite=False)
+        if solve is not None:
+            v = -solve(before.slope)
             size = float(np.linalg.norm(v))
             at = _gained(monitor, before, before.by(v * min(1.0, REACH / size)))
             at = at if at is None or at.optimality < before.optimality else None
         if at is None:
-            root, at = None, _gained(monitor, before, before.by_em())
+            solve, at = None, _gained(monitor, before, before.by_em())
         if at is None:
             return
         yield at
         monitor.told(at.value, at.optimality, size)
         # H of the point before serves once more if at its last rate that will do.
         if at.optimality**2 > monitor.tol * before.optimality:
-            root = None
+            solve = None
 
 
 def _gained(monitor: Monitor, before: _At, place: Place) -> _At | None:
@@ -164,18 +163,13 @@ def _gained(monitor: Monitor, before: _At, place: Place) -> _At | None:
     return at if at.value <= before.value + 1e-14 * (1.0 + abs(before.value)) else None
 
 
-def _root(patterns: Patterns, at: _At) -> Factor | None:
-    """The Cholesky root of H per unit weight; None where it is not positive definite."""
+def _solver(patterns: Patterns, at: _At) -> Solver | None:
+    """v ↦ H⁻¹v, H per unit weight; None where that is not positive definite."""
     of_S = whole_at(patterns, at.mu, at.L, at.e.made)
     if of_S is None:
         return None
     H = of_S.bent(at.e.score.core, BEND).matrix() / at.e.weight
-    if not np.isfinite(H).all():
-        return None
-    try:
-        return cho_factor(H, check_finite=False)
-    except np.linalg.LinAlgError:
-        return None
+    return definite_solver(H) if np.isfinite(H).all() else None
 
 
 def _place(objective: Objective, x: Array) -> Place:

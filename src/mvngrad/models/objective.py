@@ -53,7 +53,7 @@ class Objective:
     structure: Structure
     mean: Mean
 
-    @property
+    @cached_property
     def n_beta(self) -> int:
         """Length of β."""
         return len(self.mean.pull(self.data.center))
