@@ -176,7 +176,9 @@ class Whole(NamedTuple):
 
     def bent(self, G: Array, share: float) -> Whole:
         """Of J along the curve I + E + share·E², G the core of ∂J/∂S: ⟨2 share·G, E²⟩ comes in."""
-        return self._replace(both=self.both + np.multiply.outer(2.0 * share * G, np.eye(len(G))))
+        both = self.both.copy()
+        _beside_identity(both)[:] += (2.0 * share * G)[:, :, None]
+        return self._replace(both=both)
 
     def product(self) -> Product:
         """The map of (δ, E)."""
@@ -206,6 +208,12 @@ class Whole(NamedTuple):
         H[:d, :d], H[:d, d:], H[d:, :d] = self.Pi, mixed, mixed.T
         H[d:, d:] = 0.5 * (both + both.T)
         return H
+
+
+def _beside_identity(both: Array) -> Array:
+    """Where A is added for A ⊗ I, A[:, :, None] to (d, d, d): a view."""
+    d = len(both)
+    return both.reshape(d, d, d * d)[:, :, :: d + 1]
 
 
 @lru_cache(maxsize=8)
@@ -261,16 +269,17 @@ def compiled_whole(kernel: Any, data: Patterns, mu: Array, L: Array) -> Whole:
 def _of_tensors(n: float, W: Array, sums: Sums, U: Array, F: Array) -> Whole:
     (t, A, R, _), d = sums, len(W)
     I, WW = np.eye(d), _of_triangles(W)
-    mixed = np.multiply.outer(I, t) - (WW @ (U @ W.T)).reshape(d, d, d)
-    both = np.multiply.outer(I, A - 0.5 * n * I + 0.5 * R) + np.multiply.outer(0.5 * R, I)
-    both -= (WW @ F @ WW.T).reshape(both.shape)
-    return Whole(n * I - R, mixed, both)
+    mixed, both = WW @ -(U @ W.T), (WW @ -F) @ WW.T
+    mixed[:: d + 1] += t
+    both[:: d + 1] += (A - 0.5 * n * I + 0.5 * R).ravel()
+    both[:, :: d + 1] += (0.5 * R).reshape(-1, 1)
+    return Whole(n * I - R, mixed.reshape(d, d, d), both.reshape(d, d, d, d))
 
 
 def _of_triangles(W: Array) -> Array:
     """(d², q): what W ⊗ W makes of a symmetric matrix known by its lower triangle, row by row."""
     i, j, _ = lower_of(len(W))
-    half = (W[:, i] * np.where(i == j, 0.5, 1.0))[:, None, :] * W[None, :, j]
+    half = (W[:, i] * np.where(i == j, 0.5, 1.0))[:, None, :] * W[:, j]
     return (half + half.transpose(1, 0, 2)).reshape(-1, len(i))
 
 

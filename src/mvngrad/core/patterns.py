@@ -209,8 +209,8 @@ class Patterns:
             for part, rows in self._blocks():
                 y = z[rows] - np.multiply.outer(a[rows], mean)
                 sizes = np.diff(self.starts[part.start : part.stop + 1])
-                y[~np.repeat(self.observed[part], sizes, axis=0)] = 0.0
-                square += np.einsum("i,ij,ij->j", w[rows], y, y)
+                y *= np.repeat(self.observed[part], sizes, axis=0)
+                square += w[rows] @ (y * y)
             return read_only(mean), read_only(square / n)
 
     def _blocks(self) -> Iterator[tuple[slice, slice]]:
