@@ -199,14 +199,12 @@ class Whole(NamedTuple):
         (p, p), p = d + d(d+1)/2, symmetric.
         """
         d = len(self.Pi)
-        i, j, scale = lower_of(d)
-        of_E = self.both.transpose(0, 3, 1, 2)  # of half (a, b) by E (c, e)
-        rows = of_E[i, j] + of_E[j, i]
-        both = (rows[:, i, j] + rows[:, j, i]) * (scale[:, None] * scale)
+        (i, j, scale), (places, scales) = lower_of(d), _mirrored_places(d)
+        both = self.both.ravel()[places].sum(axis=0)
         mixed = (self.mixed[:, i, j] + self.mixed[:, j, i]) * scale
         H = np.empty((d + len(i), d + len(i)))
         H[:d, :d], H[:d, d:], H[d:, :d] = self.Pi, mixed, mixed.T
-        H[d:, d:] = 0.5 * (both + both.T)
+        H[d:, d:] = (both + both.T) * scales
         return H
 
 
@@ -221,6 +219,16 @@ def lower_of(d: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Array]:
     """Rows and columns of the lower triangle, and by what two mirrored entries are multiplied."""
     i, j = np.tril_indices(d)
     return i, j, read_only(np.where(i == j, np.sqrt(0.5), 1.0))
+
+
+@lru_cache(maxsize=8)
+def _mirrored_places(d: int) -> tuple[npt.NDArray[Any], Array]:
+    """Where in ``both`` half (a, b) by E (c, e) is, mirrored four ways, and half their scales."""
+    i, j, scale = lower_of(d)
+    a, b, c, e = i[:, None], j[:, None], i, j
+    ways = [(a, c, e, b), (b, c, e, a), (a, e, c, b), (b, e, c, a)]
+    places = np.array([np.ravel_multi_index(np.broadcast_arrays(*w), (d,) * 4) for w in ways])
+    return places, read_only(0.5 * scale[:, None] * scale)
 
 
 def symmetric(v: Array, d: int) -> Array:

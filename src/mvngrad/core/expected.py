@@ -68,7 +68,7 @@ class Made(NamedTuple):
 
 
 def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
-    if not (L - np.diag(np.diagonal(L))).any():
+    if np.count_nonzero(L) == data.d:
         return diagonal_sums(data, mu, np.diagonal(L)), None
     accurate = condition_estimate(L) > SAFE * data.d
     work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
@@ -78,7 +78,7 @@ def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
         return _of_one_chunk(kernel, data, mu, L)
     if accurate or not _is_one_block(data):
         return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L), None
-    block = next(blocks_of(data, L))
+    block = Block(data.moments, *precisions(L @ L.T, data.pairs))
     sums = _sums_of(data, L, [block], mu)
     return sums, Made(mu, L, sums, block)
 

@@ -51,7 +51,8 @@ def same_moments(rows: Kept, starts: npt.NDArray[np.int64], observed: Mask) -> K
     z -= np.repeat(c, np.diff(starts), axis=0) * a[:, None]
     z *= np.sqrt(w)[:, None]
     R = _roots([z[b:e] for b, e in bounds], observed)
-    of_R = np.insert(observed, 0, False, axis=1)  # beside each pattern's mean row, which is first
+    of_R = np.zeros((len(n), 1 + z.shape[1]), bool)
+    of_R[:, 1:] = observed  # beside each pattern's mean row, which is first
     kept = of_R.copy()
     kept[:, 0] = True
     anchored: Array = np.where(of_R[kept], 0.0, 1.0)

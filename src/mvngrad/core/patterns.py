@@ -95,9 +95,11 @@ class Patterns:
             return cls(frame, *groups, n_empty)
 
         with calm_blas(X.shape[1]):
-            return map_reduce(task, list(bounds), cls.__add__, threads or default_threads())
+            if len(X) <= rows:
+                return task((0, len(X)))
+            return map_reduce(task, bounds, cls.__add__, threads or default_threads())
 
-    @property
+    @cached_property
     def d(self) -> int:
         """Number of columns."""
         return int(self.observed.shape[1])
