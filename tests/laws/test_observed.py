@@ -9,16 +9,7 @@ from scipy.stats import multivariate_normal
 import mvngrad as mg
 from holes import NAN, factor, holed
 from mvngrad.core import expected
-from mvngrad.core.curvature import (
-    compiled_whole,
-    curvature_at,
-    curvature_product,
-    marginal_change,
-    symmetric,
-    symmetric_cotangent,
-    whole,
-    whole_at,
-)
+from mvngrad.core.curvature import curvature_at, curvature_product, marginal_change
 from mvngrad.core.expected import (
     diagonal_sums,
     evaluate_observed,
@@ -29,6 +20,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.kernels import tensors
 from mvngrad.core.marginal import marginal_sums
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.whole import compiled_whole, symmetric, symmetric_cotangent, whole, whole_at
 
 close = np.testing.assert_allclose
 
@@ -215,7 +207,7 @@ def test_every_way_to_the_matrix_of_the_curvature_is_the_marginal(seed):
 def test_what_an_evaluation_made_serves_the_curvature_there(seed, work, monkeypatch):
     X, weights, mu, L = design(seed)
     monkeypatch.setattr(expected, "KERNEL_WORK", work)
-    monkeypatch.setattr("mvngrad.core.curvature.KERNEL_WORK", work)
+    monkeypatch.setattr("mvngrad.core.whole.KERNEL_WORK", work)
     monkeypatch.setattr(expected, "SAFE", np.inf)
     data = Patterns.of(X, weights)
     mu, L = in_frame(data, mu, L)

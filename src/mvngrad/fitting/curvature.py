@@ -16,8 +16,8 @@ import numpy.typing as npt
 from numpy.linalg import LinAlgError
 from scipy.linalg import eigh
 
-from mvngrad.core.curvature import lower_of, symmetric, symmetric_cotangent
 from mvngrad.core.ops import Array, cholesky, smallest_eigenvalue
+from mvngrad.core.whole import lower_of, symmetric, symmetric_cotangent
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import Product, curvature_at, whole_at
+from mvngrad.core.curvature import curvature_at
 from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
@@ -17,6 +17,7 @@ from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array, outer, solve_lower
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.whole import Product, whole_at
 
 NO_PRIOR = (0.0, np.zeros(()))
 MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
