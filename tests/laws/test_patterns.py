@@ -87,7 +87,9 @@ def test_rows_read_in_blocks_of_any_size_are_kept_alike(rng, monkeypatch, collin
     assert_same(whole, Patterns.of(X, w, merged=False), rng)
 
 
-@pytest.mark.parametrize("kind", ["float64", "float32", "Fortran", "collinear", "weighted"])
+@pytest.mark.parametrize(
+    "kind", ["float64", "float32", "Fortran", "strided", "collinear", "weighted"]
+)
 def test_the_compiled_loop_keeps_the_rows_that_numpy_keeps(rng, monkeypatch, kind):
     """Those that are replaced by QR among them, and more rows than one sum runs over."""
     X, w = holed(rng, 4000, 4, 0.2), None
@@ -95,11 +97,16 @@ def test_the_compiled_loop_keeps_the_rows_that_numpy_keeps(rng, monkeypatch, kin
         X[:, 3] = X[:, 0] + 1e-6 * X[:, 3]
     if kind == "weighted":
         w = rng.exponential(size=len(X)) * (rng.random(len(X)) < 0.9)
-    X = {"float32": X.astype(np.float32), "Fortran": np.asfortranarray(X)}.get(kind, X)
+    X = X.astype(np.float32) if kind == "float32" else X
+    X = np.asfortranarray(X) if kind == "Fortran" else X
+    X = np.repeat(X, 2, axis=1)[:, ::2] if kind == "strided" else X
     monkeypatch.setattr("mvngrad.core.grouping.KERNEL_WORK", np.inf)
     true = Patterns.of(X, w)
     monkeypatch.setattr("mvngrad.core.grouping.KERNEL_WORK", 0.0)
     found = Patterns.of(X, w)
+    if kind in {"Fortran", "strided"}:
+        plain = Patterns.of(np.ascontiguousarray(X)).kept
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found.kept, plain, strict=True))
     assert len(true.kept.z) < 400 < 3 * 256 < true.counts.max()
     np.testing.assert_array_equal(found.starts, true.starts)
     for a, b in zip(found.kept, true.kept, strict=True):

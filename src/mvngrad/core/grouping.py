@@ -101,8 +101,9 @@ def _put_compiled(
     """All rows but those of patterns to be replaced by QR; which these are."""
     X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
     weights = np.empty(0) if w is None else w.astype(np.float64, copy=False)
-    reads = (X, weights, frame.origin, 1.0 / frame.root, *rows, starts_of(sizes), observed)
-    return np.asarray(kernel.put(*map(_frozen, reads), SAFE_PIVOT, *kept))
+    reads = (weights, frame.origin, 1.0 / frame.root, *rows, starts_of(sizes), observed)
+    compact = map(np.ascontiguousarray, reads)  # X, which is large, is read as it lies
+    return np.asarray(kernel.put(*map(_frozen, (X, *compact)), SAFE_PIVOT, *kept))
 
 
 def _has_reciprocals(root: Array) -> bool:
@@ -111,8 +112,8 @@ def _has_reciprocals(root: Array) -> bool:
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Contiguous and read-only, so that arrays of all kinds share a compiled loop."""
-    view = np.ascontiguousarray(array).view()
+    """A read-only view, so that arrays that are and that are not share a compiled loop."""
+    view = array.view()
     view.flags.writeable = False
     return view
 
