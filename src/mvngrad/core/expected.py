@@ -16,7 +16,7 @@ used while cond(L) is small. (Fisher 1925; Dempster, Laird & Rubin 1977; Little 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ from mvngrad.core.threads import default_threads, map_reduce
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
+FEW = 12  # columns up to which the matrix of J's curvature, of 90 parameters, is made whole
 SHARED = 2  # chunks of work from which threads pay
 
 
@@ -56,7 +57,7 @@ def expected_sums(data: Patterns, mu: Array, L: Array) -> Sums:
 
 
 class Made(NamedTuple):
-    """What the sums at (μ, L) were made of, where it is small: for the curvature there.
+    """What the sums at (μ, L) were made of, where columns are few: for the curvature there.
 
     A block of all patterns, or one chunk of rows filled by the compiled loop.
     """
@@ -73,10 +74,10 @@ def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
     accurate = condition_estimate(L) > SAFE * data.d
     work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
     if work >= KERNEL_WORK and (kernel := _kernel()) is not None:
-        if accurate or len(data.chunks) > 1:
+        if accurate or data.d > FEW or len(data.chunks) > 1:
             return _kernel_sums(kernel, data, mu, L, accurate), None
         return _of_one_chunk(kernel, data, mu, L)
-    if accurate or not _is_one_block(data):
+    if accurate or data.d > FEW or not _is_one_block(data):
         return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L), None
     block = Block(data.moments, *precisions(L @ L.T, data.pairs))
     sums = _sums_of(data, L, [block], mu)
@@ -93,23 +94,23 @@ def work_of(data: Patterns) -> float:
 
 def diagonal_sums(data: Patterns, mu: Array, s: Array) -> Sums:
     """The sums at L = diag s: nothing tells of what is missing, so E z = 0 there, cov z = 1."""
-    n = data.pattern_weights @ data.observed
-    of_rows = reduce(_both, (_whitened(data, mu, s, *bounds) for bounds in data.chunks))
-    return Sums(*of_rows, np.diag(data.weight - n), float(2.0 * n @ np.log(s)))
+
+    def task(bounds: tuple[int, int]) -> Sums:
+        return _diagonal(data, mu, s, *bounds)
+
+    bounds = data.chunks
+    return map_reduce(task, bounds, Sums.__add__, _threads_for(bounds))
 
 
-def _whitened(data: Patterns, mu: Array, s: Array, begin: int, end: int) -> tuple[Array, Array]:
-    """Σ w z and Σ w zzᵀ over rows of some patterns."""
-    rows = slice(data.starts[begin], data.starts[end])
-    z, w, a = (part[rows] for part in data.kept)
-    y = (z - np.multiply.outer(a, mu)) / s
-    y *= np.repeat(data.observed[begin:end], np.diff(data.starts[begin : end + 1]), axis=0)
+def _diagonal(data: Patterns, mu: Array, s: Array, begin: int, end: int) -> Sums:
+    """Over the patterns from … to …"""
+    rows, observed = slice(data.starts[begin], data.starts[end]), data.observed[begin:end]
+    (z, w, a), of_each = (part[rows] for part in data.kept), data.pattern_weights[begin:end]
+    y, n = (z - np.multiply.outer(a, mu)) / s, of_each @ observed
+    y *= np.repeat(observed, np.diff(data.starts[begin : end + 1]), axis=0)
     y *= np.sqrt(w)[:, None]
-    return (a * np.sqrt(w)) @ y, y.T @ y
-
-
-def _both(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-    return a[0] + b[0], a[1] + b[1]
+    spread = np.diag(of_each.sum() - n)
+    return Sums((a * np.sqrt(w)) @ y, y.T @ y, spread, float(2.0 * n @ np.log(s)))
 
 
 # From S and its inverse, many patterns at once
@@ -206,9 +207,12 @@ def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: boo
         return kernel.sums(data, mu, side, bounds)
 
     bounds = data.chunks
-    threads = default_threads() if len(bounds) >= SHARED else 1
-    sums: Sums = map_reduce(task, bounds, Sums.__add__, threads)
+    sums: Sums = map_reduce(task, bounds, Sums.__add__, _threads_for(bounds))
     return sums if accurate else seen_whitened(sums, W)
+
+
+def _threads_for(bounds: Sequence[tuple[int, int]]) -> int:
+    return default_threads() if len(bounds) >= SHARED else 1
 
 
 def _of_one_chunk(kernel: Any, data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made]:

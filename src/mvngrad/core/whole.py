@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.expected import SHARED, Block, Made, blocks_of, seen_whitened, work_of
+from mvngrad.core.expected import FEW, SHARED, Block, Made, blocks_of, seen_whitened, work_of
 from mvngrad.core.frame import read_only
 from mvngrad.core.grouping import KERNEL_WORK
 from mvngrad.core.marginal import Sums
@@ -26,7 +26,6 @@ from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads, map_reduce
 
 MOST_PLAIN = 1e5  # cond(L) beyond which S and S⁻¹ have too few digits to tell a direction
-FEW = 12  # columns up to which the matrix itself, of 90 parameters, costs less than some products
 
 Product = Callable[[Array, Array], tuple[Array, Array]]
 

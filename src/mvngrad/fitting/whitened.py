@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvngrad.core.expected import evaluate_observed
+from mvngrad.core.expected import FEW, evaluate_observed
 from mvngrad.core.likelihood import Evaluation
 from mvngrad.core.ops import Array, cholesky, definite_solver
 from mvngrad.core.patterns import Patterns
-from mvngrad.core.whole import FEW, symmetric, symmetric_cotangent, whole_at
+from mvngrad.core.whole import symmetric, symmetric_cotangent, whole_at
 from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Stop
 from mvngrad.models.data import Observed
