@@ -34,3 +34,8 @@ def test_the_smallest_eigenvalue(size, rng):
     before = H.copy()
     close(smallest_eigenvalue(H), np.linalg.eigvalsh(H)[0], rtol=1e-12)
     np.testing.assert_array_equal(H, before)
+
+
+def test_a_matrix_that_is_not_finite_has_no_eigenvalues():
+    with pytest.raises(np.linalg.LinAlgError, match="not finite"):
+        smallest_eigenvalue(np.array([[1.0, np.nan], [np.nan, 1.0]]))

@@ -134,5 +134,5 @@ def median_frame(X: npt.NDArray[Any]) -> AffineFrame:
     order = np.sort(some, axis=0)  # NaN last
     middle = np.maximum(there.sum(axis=0) - 1, 0) // 2
     origin = np.nan_to_num(order[middle, np.arange(X.shape[1])])
-    distance = np.where(there, np.abs(some - origin), 0.0).max(axis=0)
+    distance = np.abs(np.nan_to_num(some - origin)).max(axis=0)
     return AffineFrame(origin, power_of_two(distance))

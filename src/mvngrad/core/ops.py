@@ -159,6 +159,8 @@ def definite_solver(H: Array) -> Callable[[Array], Array] | None:
 
 def smallest_eigenvalue(H: Array) -> float:
     """Of symmetric H (p, p)."""
+    if not np.isfinite(H).all():  # LAPACK might not come back
+        raise np.linalg.LinAlgError("the matrix is not finite, so it has no eigenvalues.")
     values, *_, info = dsyevr(H.T, compute_v=0, range="I", il=1, iu=1)
     if info != 0:
         raise np.linalg.LinAlgError(f"dsyevr failed with info = {info}.")
