@@ -69,8 +69,8 @@ class Made(NamedTuple):
 
 
 def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
-    if np.count_nonzero(L) == data.d:
-        return diagonal_sums(data, mu, np.diagonal(L)), None
+    if np.count_nonzero(L) == data.d and _has_squares(s := np.diagonal(L)):
+        return diagonal_sums(data, mu, s), None
     accurate = condition_estimate(L) > SAFE * data.d
     work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
     if work >= KERNEL_WORK and (kernel := _kernel()) is not None:
@@ -82,6 +82,11 @@ def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
     block = Block(data.moments, *precisions(L @ L.T, data.pairs))
     sums = _sums_of(data, L, [block], mu)
     return sums, Made(mu, L, sums, block)
+
+
+def _has_squares(s: Array) -> bool:
+    """Whether S has its diagonal: where that over- or underflows other ways say so."""
+    return bool(s.min() > 1e-150 and s.max() < 1e150)
 
 
 def work_of(data: Patterns) -> float:

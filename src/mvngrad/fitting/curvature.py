@@ -216,7 +216,7 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
         return v - flat @ (flat.T @ v)
 
     start = off_flat(_anywhere(size + len(i)))
-    value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
+    value, v = lanczos(lambda v: off_flat(apply(v)), None, start, off_flat)
     return Curvature(value, partial(path, v))
 
 
