@@ -27,7 +27,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from mvngrad.core.operators import Covariance, unwhitened_diagonal, whitened_scatter
-from mvngrad.core.ops import Array, add_outer
+from mvngrad.core.ops import Array, add_outer, outer
 
 LOG_2PI = log(2.0 * pi)
 
@@ -130,8 +130,10 @@ def curvature(e: Evaluation, delta: Array, E: Array) -> tuple[Array, Array]:
     """Changes of Lᵀ∂J/∂μ and of the core of ∂J/∂S along δ = L⁻¹μ̇ and E = L⁻¹ṠL⁻ᵀ, symmetric.
 
     n(Er + δ)        ½n (EK + KE + δrᵀ + rδᵀ − E)
+
+    Of rows with designs δ and r are (d, P).
     """
-    n, r, half = e.weight, e.residual, E @ e.scatter + np.multiply.outer(delta, e.residual)
+    n, r, half = e.weight, e.residual, E @ e.scatter + outer(delta, e.residual)
     return n * (E @ r + delta), 0.5 * n * (half + half.T - E)
 
 

@@ -15,7 +15,6 @@ from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
 from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
 from mvngrad.inference.information import Directions, Information, Kind
-from mvngrad.inference.intervals import Intervals, as_level
 from mvngrad.inference.score_test import ScoreTest, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
 from mvngrad.inference.uncertainty import Uncertainty
@@ -78,13 +77,6 @@ def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardError
     return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
 
 
-def intervals_of(fit: Inferred, level: Any, kind: Any, clusters: Any) -> Intervals:
-    """``Fit.conf_int`` by Wald's method."""
-    names = ("mean", "covariance", "deviations", "correlation", "factor", "noise")
-    values = {name: getattr(fit, name) for name in (*names, "factor_correlation", "coefficients")}
-    return Intervals(as_level(level), fit.standard_errors(kind, clusters=clusters), values)
-
-
 def delta_of(fit: Inferred, f: Function | str, kind: Any, clusters: Any) -> Delta:
     """``Fit.delta``."""
     if isinstance(f, str):
@@ -132,7 +124,7 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
 def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     rows = rows_of(fit)
     squared = fit.weights_kind == "sampling"
-    numbers = None if clusters is None else _numbered(clusters, len(rows.X))
+    numbers = None if clusters is None else numbered(clusters, len(rows.X))
     B, total = meat(directions, rows, squared=squared, clusters=numbers)
     if not fit.prior and np.linalg.norm(total) > OTHER_DATA * fit.weight:
         raise DataError(
@@ -143,7 +135,8 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     return B
 
 
-def _numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+def numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Clusters of n rows, numbered from 0."""
     labels = np.asarray(clusters)
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")
