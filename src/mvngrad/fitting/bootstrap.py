@@ -11,6 +11,7 @@ import numpy as np
 from mvngrad.core.checks import as_generator
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root
+from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads
 from mvngrad.errors import DataError, NeedsRowsError
 from mvngrad.fitting.grounds import rows_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
     from mvngrad.fitting.result import Fit
 
+FEW = 8  # columns with holes
 MANY = 10**8  # numbers in the replicates of all covariances: 800 MB
 
 Refit = Callable[[np.random.Generator], "Fit"]
@@ -88,10 +90,16 @@ def bootstrap_of(fit: Inferred, level: float, asked: Asked) -> BootstrapInterval
             lambda rng: _kept(fit, refit(rng)),
             int(asked.n_boot),
             as_generator(asked.rng),
-            asked.threads or default_threads(),
+            asked.threads or _threads_for(fit),
             asked.progress,
         )
     return BootstrapIntervals(level, asked.resample, int(asked.n_boot), _stacked(found))
+
+
+def _threads_for(fit: Inferred) -> int:
+    """One where fits are so small that Python itself, which runs one thread, is what takes time."""
+    holes = fit.grounds is not None and isinstance(fit.grounds.sample, Patterns)
+    return 1 if holes and len(fit.columns) <= FEW else default_threads()
 
 
 # What is drawn
