@@ -25,7 +25,10 @@ def test_cases_are_rows_with_frequencies():
     X = rows(30, 2)
     found = mg.fit(X).conf_int(**QUICK, rng=4)
     for own, mean, S in zip(
-        np.random.default_rng(4).spawn(39), found.draws["mean"], found.draws["covariance"]
+        np.random.default_rng(4).spawn(39),
+        found.draws["mean"],
+        found.draws["covariance"],
+        strict=True,
     ):
         w = draw_frequencies(np.ones(30), own)
         assert w.sum() == 30
@@ -53,13 +56,13 @@ def test_threads_do_not_matter(resample):
 @pytest.mark.parametrize("resample", ["cases", "parametric"])
 @pytest.mark.parametrize("holes", [False, True])
 def test_of_many_rows_it_spreads_as_standard_errors_say(resample, holes):
-    X = rows(400, 3)
+    X = rows(200, 2)
     fit = mg.fit(with_holes(X) if holes else X)
-    found = fit.conf_int(method="bootstrap", n_boot=400, resample=resample, rng=0)
-    errors = fit.standard_errors()
-    for name in ("mean", "covariance"):  # an error of 400 draws is ±3.5 %
+    found = fit.conf_int(method="bootstrap", n_boot=150, resample=resample, rng=0)
+    errors = fit.standard_errors("sandwich" if resample == "cases" else "observed")
+    for name in ("mean", "covariance"):  # an error of 150 draws is ±6 %
         spread = found.draws[name].std(axis=0)
-        np.testing.assert_allclose(spread / getattr(errors, name), 1.0, atol=0.2)
+        np.testing.assert_allclose(spread / getattr(errors, name), 1.0, atol=0.25)
 
 
 def test_moments_are_drawn_as_rows_would_be():
@@ -103,8 +106,8 @@ def test_holes_stay_where_they_are(monkeypatch):
 
 @pytest.mark.parametrize("resample", ["cases", "parametric"])
 def test_regressions_keep_rows_with_their_designs(resample):
-    X = rows(60, 2)
-    Z = np.column_stack([np.ones(60), np.arange(60.0)])
+    X = rows(40, 2)
+    Z = np.column_stack([np.ones(40), np.arange(40.0)])
     X = X + Z @ np.array([[0.0, 5.0], [1.0, -1.0]])
     for data in (X, with_holes(X)):
         fit = mg.fit(data, mean=mg.Linear(Z))
@@ -117,7 +120,7 @@ def test_regressions_keep_rows_with_their_designs(resample):
 def test_weights_of_a_sample_go_with_their_rows():
     X, w = rows(50, 2), np.linspace(0.5, 2.0, 50)
     fit = mg.fit(X, weights=w, weights_kind="sampling")
-    found = fit.conf_int(method="bootstrap", n_boot=300, rng=0)
+    found = fit.conf_int(method="bootstrap", n_boot=200, rng=0)
     ratio = found.draws["mean"].std(axis=0) / fit.standard_errors().mean
     np.testing.assert_allclose(ratio, 1.0, atol=0.2)
 
@@ -133,10 +136,12 @@ def test_columns_of_loadings_are_matched():
 
 def test_factor_models_and_priors_are_refitted_as_they_were():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(150, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=(150, 6))
+    L = np.array([[2.0] * 6, [0.9, 0.9, 0.9, -0.9, -0.9, -0.9]])
+    X = rng.normal(size=(150, 2)) @ L + rng.normal(size=(150, 6))
     fit = mg.fit(X, mg.FactorAnalytic(2))
-    found = fit.conf_int(method="bootstrap", n_boot=99, rng=0)
-    assert (np.sign(found.draws["factor"]) == np.sign(fit.factor)).mean() > 0.9
+    found = fit.conf_int(**QUICK, rng=0)
+    inner = np.einsum("bik,ik->bk", found.draws["factor"], fit.factor)
+    assert (inner > 0.5 * (fit.factor**2).sum(axis=0)).all()
     assert found.noise.shape == (6, 2)
     free = mg.fit(X, mg.Factor()).conf_int(**QUICK, rng=0)
     assert np.isnan(free.factor).all()

@@ -72,11 +72,8 @@ class Ends:
         return least(f, start, v, self.h)
 
     def _bounded_end(self, z: Quantity, name: str, sign: float) -> float:
-        found = extreme(self.chart, z, sign, self.h)
-        if found is not None:
-            return float(np.tanh(z.value(found.place)))
         if not self._low_to_the_edge(z, sign):
-            return self._lost(name, sign)
+            return self._end(z, name, np.tanh, sign)
         self.edges.append(f"{name} is {sign:+.0f} at its {_which(sign)} end")
         return sign
 
