@@ -191,6 +191,23 @@ def test_what_is_known_is_its_own_interval():
     np.testing.assert_array_equal(found.covariance[0, 1], [0.0, 0.0])
 
 
+def test_what_the_data_do_not_tell_has_no_interval_and_harms_no_other():
+    X = rows(24, 3)
+    X[12:, 2], X[:12, 1] = np.nan, np.nan
+    with pytest.warns(match="never observed together"):
+        fit = mg.fit(X)
+    found = fit.conf_int(method="profile")
+    assert np.isnan(found.covariance[2, 1]).all()
+    assert np.isnan(found.correlation[2, 1]).all()
+    L = found.chart.at.root
+    for f in (Product(L[2], L[0]), LogDeviation(L[1]), LogDeviation(L[2])):
+        at = extreme(found.chart, f, 1.0, CHI / 2)
+        height = mg.nll(X, fit.mean + L @ at.place.shift, L @ at.place.root) - fit.nll
+        assert height == pytest.approx(CHI / 2, rel=1e-6)
+    assert np.isfinite(found.mean).all()
+    assert np.isfinite(found.deviations).all()
+
+
 def test_a_noise_ends_at_zero_where_that_is_likely_enough():
     rng = np.random.default_rng(3)
     L = np.array([0.98, 0.6, 0.5, 0.4, 0.5])

@@ -15,6 +15,7 @@ last one ended. (Venzon & Moolgavkar 1988)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from mvngrad.inference.quantities import Quantity
 
 ITERATIONS = 40
 HALVINGS = 12
+FAR = 1e6  # standard errors: a step so long is along what the data do not tell
+FLAT = 1e-10
 FINEST = 1e-11  # residual, of the height, at which to stop
 GOOD = 1e-6  # residual, of the height, at which a point is one
 SERVES = 0.3  # of the residual before, at most, after a step by a matrix that serves
@@ -143,10 +146,13 @@ def _matrix(f: Quantity, at: Stationary, found: Residual) -> Array | None:
 
 
 def _solved(K: Array, b: Array) -> Array | None:
-    try:
-        step = np.asarray(np.linalg.lstsq(K, b, rcond=None)[0], dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
+    """K⁻¹b; the shortest where J is flat along something."""
+    step = np.full(len(b), np.inf)
+    with suppress(np.linalg.LinAlgError):
+        step = np.linalg.solve(K, b)
+    if not np.linalg.norm(step) <= FAR:
+        with suppress(np.linalg.LinAlgError):
+            step = np.asarray(np.linalg.lstsq(K, b, rcond=FLAT)[0], dtype=np.float64)
     return step if np.isfinite(step).all() and step.any() else None
 
 
@@ -166,17 +172,29 @@ def _damped(
 def _is_least(f: Quantity, at: Stationary, of_f: Array) -> bool:
     """Whether J is least where f is what it is: its Lagrangian's curvature across ∇f is."""
     across = np.linalg.svd(of_f[None])[2][1:]
-    if not len(across):
-        return True
-    return bool(np.linalg.eigvalsh(across @ _lagrangian(f, at) @ across.T)[0] >= -BENT)
+    H = across @ _lagrangian(f, at) @ across.T
+    try:
+        np.linalg.cholesky(0.5 * (H + H.T) + BENT * np.eye(len(H)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
-def extreme(chart: Chart, f: Quantity, sign: float, h: float) -> Stationary | None:
-    """The largest f, or for sign −1 the smallest, where J − Ĵ ≤ h; None if none was found."""
+def extreme(
+    chart: Chart, f: Quantity, sign: float, h: float, above: float | None = None
+) -> Stationary | None:
+    """The largest f, or for sign −1 the smallest, where J − Ĵ ≤ h; None if none was found.
+
+    Nor where f is not ``above`` a bound: it is then followed no further.
+    """
+    if above is not None:
+        return _followed(chart, f, sign, h, above)
     return _followed(chart, f, sign, h) or _searched(chart, f, sign, h)
 
 
-def _followed(chart: Chart, f: Quantity, sign: float, h: float) -> Stationary | None:
+def _followed(
+    chart: Chart, f: Quantity, sign: float, h: float, above: float = -np.inf
+) -> Stationary | None:
     """At height h, by Newton's method from the estimate, in one leg or in some."""
     for legs, start in _attempts(chart, f, sign):
         at: Stationary | None = start
@@ -186,7 +204,8 @@ def _followed(chart: Chart, f: Quantity, sign: float, h: float) -> Stationary | 
             grown = np.sqrt(2.0 * h) * share if k == 1 else k / (k - 1)
             begin = Stationary(replace(at.place, c=grown * at.place.c), grown * at.tau)
             at = newton(f, begin, Height(h * share**2), h)
-            if at is None:
+            if at is None or f.value(at.place) <= above:
+                at = None
                 break
         if at is not None and sign * at.tau > 0.0:
             return at

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
 
 from mvngrad.core.ops import Array
+from mvngrad.core.threads import calm_blas
 from mvngrad.errors import ConvergenceWarning, warn
 from mvngrad.inference.chart import Chart
 from mvngrad.inference.constrained import Stationary, extreme, least
@@ -35,23 +37,34 @@ class Ends:
 
     def of_signed(self, s: Quantity, name: str) -> Array:
         """Ends of s², of s whose sign does not matter: 0 where J there is low enough."""
+        upper = self._end(s, name, _squared, 1.0)
+        with self._calm:
+            found = extreme(self.chart, s, -1.0, self.h, above=0.0)
+        if found is not None and np.isfinite(found.tau):
+            return np.array([s.value(found.place) ** 2, upper])
         at_zero = self._at(s, 0.0)
         if at_zero is None or at_zero.place.height > self.h:
-            return self.of(s, name, lambda s: s * s)
+            return np.array([self._lost(name, -1.0), upper])
         self.edges.append(f"{name} is 0 at its lower end")
-        return np.array([0.0, self._end(s, name, lambda s: s * s, 1.0)])
+        return np.array([0.0, upper])
 
     def of_bounded(self, z: Quantity, name: str) -> Array:
         """Ends of tanh z: ±1 where J there is low enough."""
         return np.array([self._bounded_end(z, name, sign) for sign in (-1.0, 1.0)])
 
     def _end(self, f: Quantity, name: str, back: Back, sign: float) -> float:
-        found = extreme(self.chart, f, sign, self.h)
+        with self._calm:
+            found = extreme(self.chart, f, sign, self.h)
         if found is None:
             return self._lost(name, sign)
         if np.isinf(found.tau):
             self.edges.append(f"{name} is at an extreme of its own at its {_which(sign)} end")
         return float(back(f.value(found.place)))
+
+    @property
+    def _calm(self) -> AbstractContextManager[None]:
+        """BLAS on one thread."""
+        return calm_blas(len(self.chart.at.root))
 
     def _lost(self, name: str, sign: float) -> float:
         warn(
@@ -92,3 +105,7 @@ class Ends:
 
 def _which(sign: float) -> str:
     return "lower" if sign < 0.0 else "upper"
+
+
+def _squared(s: float) -> float:
+    return s * s
