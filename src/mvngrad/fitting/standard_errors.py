@@ -30,7 +30,7 @@ from mvngrad.models.structure import Structure
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
 
-MANY = 500  # entries of S from which the closed form takes the place of a matrix
+MANY = 250  # entries of S from which the closed form takes the place of a matrix
 OTHER_DATA = 1e-2  # |Σ w s|/n, whitened, that no estimate of those rows has
 
 
@@ -78,14 +78,14 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
 def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
     """``Fit.standard_errors``."""
     turned = fit.factor.shape if isinstance(fit.structure, Factor) else None
-    if clusters is None and (closed := _closed_errors(fit, kind_for(fit, kind), turned)):
+    if clusters is None and (closed := closed_errors(fit, kind_for(fit, kind), turned)):
         return closed
     kind, of = uncertainty_of(fit, kind, clusters)
     return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
 
 
-def _closed_errors(
-    fit: Inferred, kind: ErrorKind, turned: tuple[int, ...] | None
+def closed_errors(
+    fit: Inferred, kind: ErrorKind, turned: tuple[int, ...] | None = None
 ) -> CompleteErrors | None:
     """Of complete rows and a free covariance, where the information is a large matrix."""
     d, grounds = len(fit.columns), fit.grounds
