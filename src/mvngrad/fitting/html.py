@@ -36,7 +36,8 @@ def _table(table: PlainTable) -> str:
 def _row(row: Sequence[str]) -> str:
     name, *cells = row
     if not any(cells):
-        return f'<th scope="rowgroup" colspan="{len(row)}">{escape(name.strip())}</th>'
+        nothing = f'<td colspan="{len(cells)}"></td>' if cells else ""
+        return f'<th scope="rowgroup">{escape(name.strip())}</th>{nothing}'
     return _named(name.strip(), "".join(map(_cell, cells)))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What is worked out without being asked for: about a second on one core.
 MOST_DIRECTIONS = 300  # of (μ, S), d + d(d+1)/2: 23 columns
-MOST_SUMS = 1e9  # numbers in d⁴ for each pattern of holes; of a sandwich, directions² for each row
+MOST_SUMS = 1e9  # d⁴ for each pattern of holes; of a sandwich, three times directions² for each row
 
 
 @final
@@ -100,4 +100,4 @@ def _is_cheap(fit: Fit, kind: ErrorKind) -> bool:
     sample, size = fit.grounds.sample, fit.grounds.location.size + d * (d + 1) // 2
     patterns = len(sample.counts) if isinstance(sample, Patterns) else 0
     rows = fit.n_obs if kind == "sandwich" else 0
-    return size <= MOST_DIRECTIONS and patterns * d**4 + rows * size**2 <= MOST_SUMS
+    return size <= MOST_DIRECTIONS and patterns * d**4 + 3 * rows * size**2 <= MOST_SUMS
