@@ -1,5 +1,7 @@
 """Standard errors, intervals, weights and clusters in ``mvngrad fit``: options, tables, JSON."""
 
+import re
+import shlex
 from typing import get_args
 
 import numpy as np
@@ -43,9 +45,9 @@ def test_errors_are_shown_by_default(mvngrad, data):
     assert header.replace("std err", "se").split() == [
         "column", "mean", "se", "[0.025", "0.975]", "sd", "se"
     ]  # fmt: skip
-    assert "Standard errors are from the observed information." in out
+    assert "Standard errors are from the observed information." in " ".join(out.split())
     assert (
-        str(mg.fit(data[1], columns="abc").summary()).split("column")[1] == out.split("column")[1]
+        str(mg.fit(data[1], columns=list("abc")).summary()).split("column")[1] == out.split("column")[1]
     )
 
 
@@ -116,6 +118,16 @@ def test_not_converged_has_none(mvngrad, tmp_path, rng):
     assert code == 3
     assert "std err" not in out
     assert "No standard errors: the fit has not converged" in " ".join(out.split())
+
+
+def test_the_output_in_the_documentation_is_the_output(mvngrad, monkeypatch):
+    page = (PENGUINS.parents[1] / "docs/command-line.md").read_text(encoding="utf-8")
+    ((command, shown),) = re.findall(r"```sh\n(mvngrad fit .*)\n```\n\n```text\n([^`]*)```", page)
+    monkeypatch.chdir(PENGUINS.parents[1])
+    monkeypatch.setenv("COLUMNS", "100")
+    _, out, _ = mvngrad(*shlex.split(command)[1:])
+    without_time = [re.sub(r"Time +\S+ s", "", text) for text in (shown, out)]
+    assert without_time[0] == without_time[1]
 
 
 # Weights and clusters

@@ -166,9 +166,9 @@ def correlation_tables(fit: Fit, spread: Spread) -> Iterator[PlainTable]:
 
 
 def pair_table(title: str, of: Listing, spread: Spread, first: str = "column") -> PlainTable:
-    """Correlations of pairs, all with the decimals that their errors ask for."""
+    """Correlations of pairs, all with the decimals that show two digits of their errors."""
     told = of.error[of.error > 0.0]
-    digits = decimals(float(np.median(told)), 3) if len(told) else 3
+    digits = decimals(float(np.median(told)), 2, least=3) if len(told) else 3
     cells = list_cells(of, digits)
     if spread.errors is None:
         cells = [own[:1] for own in cells]

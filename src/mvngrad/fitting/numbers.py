@@ -44,9 +44,9 @@ def digits_of_error(error: float) -> int:
     return 3 if error / 10.0 ** _power(error) < 4.0 else 2
 
 
-def decimals(unit: float, least: int) -> int:
-    """As many as an error of this size asks for."""
-    return max(digits_of_error(unit) - 1 - _power(unit), least)
+def decimals(unit: float, digits: int, least: int) -> int:
+    """As many as show so many digits of the unit."""
+    return max(digits - 1 - _power(unit), least)
 
 
 def _power(x: float) -> int:
