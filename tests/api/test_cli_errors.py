@@ -47,7 +47,8 @@ def test_errors_are_shown_by_default(mvngrad, data):
     ]  # fmt: skip
     assert "Standard errors are from the observed information." in " ".join(out.split())
     assert (
-        str(mg.fit(data[1], columns=list("abc")).summary()).split("column")[1] == out.split("column")[1]
+        str(mg.fit(data[1], columns=list("abc")).summary()).split("column")[1]
+        == out.split("column")[1]
     )
 
 
