@@ -24,6 +24,7 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.fitting.grounds import WeightsKind
 from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
+from mvngrad.io.fingerprint import fingerprint_arrays, fingerprint_fields, fingerprint_in
 from mvngrad.io.momentsfile import load_moments, save_moments
 from mvngrad.io.record import (
     PathLike,
@@ -64,7 +65,7 @@ def save(fit: Fit, path: PathLike) -> None:
     arrays |= {name: getattr(fit, name) for name in OPTIONAL if getattr(fit, name) is not None}
     if fit.given_params is not None:
         arrays["params"] = fit.given_params
-    arrays |= dict(_named_coefficients(fit))
+    arrays |= dict(_named_coefficients(fit)) | fingerprint_arrays(fit.fingerprint)
     with one_error(f"write {os.fspath(path)}"):
         document = heading("fit") | _plain_fields(fit)
         document["structure"] = described(fit.structure, arrays, "structure")
@@ -130,6 +131,7 @@ def _plain_fields(fit: Fit) -> Document:
         plain["saturated"] = as_number(fit.saturated)
     if fit.prior:
         plain |= {"penalty": as_number(fit.penalty), "prior": list(fit.prior)}
+    plain |= fingerprint_fields(fit.fingerprint)
     if fit.coefficients is not None:
         plain["design"] = [list(names) for names in fit.design_names]
     return plain
@@ -177,6 +179,7 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
             trace=_trace(file, record.texts("trace")),
             warnings=record.texts("warnings"),
             given_params=_params(file, structure),
+            fingerprint=fingerprint_in(record, file, plain["weight"], plain["n_obs"], d),
             **plain,
         )
         record.require_all_read()

@@ -10,7 +10,7 @@ import pytest
 import mvngrad as mg
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
-from mvngrad.fitting.plaintext import PlainTable, as_text, parts, table_text
+from mvngrad.fitting.plaintext import PlainTable, as_text, fact_lines, parts, table_text
 from mvngrad.fitting.summary import holes, summarise
 
 
@@ -130,6 +130,14 @@ def test_long_and_odd_names_stay_on_their_line(rng):
     assert max(map(len, text.splitlines())) <= 100
     assert "two lines" in text
     assert "Größe (cm)" in text
+
+
+def test_facts_are_in_one_column_where_two_are_too_wide():
+    facts = (("Covariance", "c" * 60), ("Rows", "3"), ("AIC", "4"), ("Status", "s" * 30))
+    narrow, wide = fact_lines(facts, 100).splitlines(), fact_lines(facts, 120).splitlines()
+    assert [line.split()[0] for line in narrow] == ["Covariance", "Rows", "AIC", "Status"]
+    assert len(wide) == 2
+    assert wide[0].endswith("AIC     4")
 
 
 @pytest.mark.parametrize("width", [1, 30, 60, 100, 1000])

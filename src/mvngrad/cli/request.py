@@ -63,3 +63,12 @@ class ImputeRequest:
     seed: int | None = None
     threads: int | None = None
     debug: bool = False
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """The arguments of ``mvngrad compare``."""
+
+    files: tuple[Path, ...]
+    as_json: bool = False
+    debug: bool = False

@@ -24,7 +24,6 @@ import numpy.typing as npt
 from mvngrad.core.expected import (
     KERNEL_WORK,
     SHARED,
-    Block,
     blocks_of,
     seen_whitened,
     summed,
@@ -34,9 +33,12 @@ from mvngrad.core.frame import read_only
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.projections import Projections, groups_of
+from mvngrad.core.seen import Seen, is_plain, residuals, seen
 from mvngrad.core.threads import default_threads, map_reduce
 
 MOST_PLAIN = 1e5  # cond(L) beyond which S and S⁻¹ have too few digits to tell a direction
+MOST_KEPT = 2**26  # numbers in the projections of all patterns: 0.5 GB, a few times
 WHOLE = 16  # columns up to which NumPy makes the whole matrix of a product: 0.5 MB
 FEW = 12  # columns up to which the matrix itself, of 90 parameters, costs less than some products
 
@@ -67,14 +69,42 @@ def curvature_product(
 
 
 def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
-    """The same as a map of (δ, E): what depends on the point alone is made once."""
-    if condition_estimate(L) > MOST_PLAIN:
-        return lambda delta, E: marginal_change(data, mu, L, delta, E).of_gradients
-    if work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
+    """The same as a map of (δ, E): what depends on the point alone is made once.
+
+    From S and S⁻¹ while these keep the digits, else by rows: errors go with ε√cond(S).
+    """
+    plain = is_plain(data, L)
+    if plain and work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
         return _compiled(kernel, data, mu, L)
     if data.d <= WHOLE:
-        return whole(data, mu, L).product()
-    return _by_blocks(data, mu, L)
+        return whole(data, mu, L, plain=plain).product()
+    return _by_blocks(data, mu, L) if plain else _by_rows(data, mu, L)
+
+
+def _by_rows(data: Patterns, mu: Array, L: Array) -> Product:
+    if len(data.counts) * data.d**2 > MOST_KEPT:
+        return lambda delta, E: marginal_change(data, mu, L, delta, E).of_gradients
+    at = Projections.at(L, groups_of(data))
+    z, ones = at.expected(residuals(data, mu)), data.kept.anchored[:, None]
+    rows = product_of_rows(data, at, z, ones)
+
+    def product(delta: Array, E: Array) -> tuple[Array, Array]:
+        dg, dG = rows(delta[:, None], E)
+        return dg[:, 0], dG
+
+    return product
+
+
+def product_of_rows(data: Patterns, at: Projections, z: Array, zeta: Array) -> Product:
+    """Of rows with means Mζ, δ (d, P): u = Π(Ez + δζ), d(∂J/∂M) = Σ w uζᵀ."""
+    n, w = data.pattern_weights, data.kept.weights[:, None]
+
+    def product(delta: Array, E: Array) -> tuple[Array, Array]:
+        u = at.projected(z @ E + zeta @ delta.T) * w
+        cross = u.T @ z
+        return u.T @ zeta, 0.5 * (cross + cross.T - at.sandwich(n, E))
+
+    return product
 
 
 def _by_blocks(data: Patterns, mu: Array, L: Array) -> Product:
@@ -82,8 +112,8 @@ def _by_blocks(data: Patterns, mu: Array, L: Array) -> Product:
     blocks = list(itertools.islice(blocks_of(data, L), 2))
     if len(blocks) > 1:
         return lambda delta, E: plain_change(data, mu, L, delta, E).of_gradients
-    seen = Seen.of(blocks[0], mu, L)
-    return lambda delta, E: _plain(seen, delta, E).of_gradients
+    kept = Seen.of(blocks[0], mu, L)
+    return lambda delta, E: _plain(kept, delta, E).of_gradients
 
 
 def _compiled(kernel: Any, data: Patterns, mu: Array, L: Array) -> Product:
@@ -126,31 +156,14 @@ def marginal_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array)
     return change
 
 
-class Seen(NamedTuple):
-    """Of some patterns, whitened: n (p,), Π, z of the mean row (p, d) and Πscatter (p, d, d)."""
-
-    weights: Array
-    Pi: Array
-    z: Array
-    second: Array
-
-    @classmethod
-    def of(cls, block: Block, mu: Array, L: Array) -> Seen:
-        """With Π = LᵀΩL, Ω = S_oo⁻¹ widened with zeros."""
-        (n, c, C), Omega, _ = block
-        half = Omega @ L  # z = halfᵀ(x − μ)
-        z = np.matmul((c - mu)[:, None, :], half)[:, 0, :]
-        return cls(n, L.T @ half, z, half.transpose(0, 2, 1) @ C @ half)
-
-
 def plain_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:
     """The same from moments of many patterns."""
-    blocks = (Seen.of(block, mu, L) for block in blocks_of(data, L))
-    return reduce(Change.__add__, (_plain(seen, delta, E) for seen in blocks))
+    blocks = seen(data, mu, L, plain=True)
+    return reduce(Change.__add__, (_plain(block, delta, E) for block in blocks))
 
 
-def _plain(seen: Seen, delta: Array, E: Array) -> Change:
-    n, Pi, z, second = seen
+def _plain(block: Seen, delta: Array, E: Array) -> Change:
+    n, Pi, z, second = block
     u = np.matmul(Pi, (z @ E + delta)[:, :, None])[:, :, 0] * n[:, None]
     PiE = Pi @ E
     return Change(u.sum(axis=0), summed(PiE, second) + u.T @ z, summed(PiE * n[:, None, None], Pi))
@@ -228,14 +241,14 @@ def symmetric_cotangent(G: Array) -> Array:
     return np.asarray(G[i, j] * (2.0 * scale))
 
 
-def whole(data: Patterns, mu: Array, L: Array) -> Whole:
+def whole(data: Patterns, mu: Array, L: Array, *, plain: bool = True) -> Whole:
     """From blocks of patterns, whose Π and M are widened with zeros."""
-    return reduce(add, (whole_of(Seen.of(block, mu, L)) for block in blocks_of(data, L)))
+    return reduce(add, map(whole_of, seen(data, mu, L, plain=plain)))
 
 
-def whole_of(seen: Seen) -> Whole:
+def whole_of(block: Seen) -> Whole:
     """Of some patterns."""
-    n, Pi, z, second = seen
+    n, Pi, z, second = block
     p, d = z.shape
     nz = n[:, None] * z
     M = second + nz[:, :, None] * z[:, None, :] - (0.5 * n)[:, None, None] * Pi
@@ -264,9 +277,15 @@ def compiled_whole(kernel: Any, data: Patterns, mu: Array, L: Array) -> Whole:
 
 
 def whole_at(data: Patterns, mu: Array, L: Array) -> Whole | None:
-    """At (μ, L), where columns are few and cond(L) leaves digits; else None."""
-    if data.d > FEW or condition_estimate(L) > MOST_PLAIN:
+    """At (μ, L), where columns are few; else None.
+
+    It is for steps and for signs, which need few digits: up to cond(L) = ``MOST_PLAIN`` errors
+    are those of S and S⁻¹, ε·cond(S).
+    """
+    if data.d > FEW:
         return None
+    if condition_estimate(L) > MOST_PLAIN:
+        return whole(data, mu, L, plain=False)
     if work_of(data) >= KERNEL_WORK and (kernel := _tensors()) is not None:
         return compiled_whole(kernel, data, mu, L)
     return whole(data, mu, L)

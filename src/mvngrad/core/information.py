@@ -22,19 +22,16 @@ from operator import add
 import numpy as np
 
 from mvngrad.core.curvature import (
-    MOST_PLAIN,
     Product,
-    Seen,
-    Whole,
     lower_of,
     symmetric,
     symmetric_cotangent,
+    whole,
     whole_of,
 )
-from mvngrad.core.expected import blocks_of
-from mvngrad.core.marginal import Marginal
-from mvngrad.core.ops import Array, condition_estimate
+from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.seen import Seen, is_plain, seen
 
 MOST_WHOLE = 64  # columns up to which the tensor of d⁴ numbers is made: 134 MB
 
@@ -60,15 +57,16 @@ def by_products(product: Product, shape: tuple[int, ...]) -> Array:
 
 def observed_matrix(data: Patterns, mu: Array, L: Array) -> Array:
     """What ``curvature`` multiplies by, as a matrix, from moments of the patterns."""
-    return _summed(seen_by(data, mu, L)).matrix()
+    return whole(data, mu, L, plain=is_plain(data, L)).matrix()
 
 
 def expected_matrix(data: Patterns, L: Array) -> Array:
     """Σ w (δᵀΠδ + ½ tr ΠEΠE): the same with z̄ = 0 and Σ w zzᵀ = nΠ, as expected."""
-    mu = np.zeros(data.d)
-    return _summed(
-        s._replace(z=0.0 * s.z, second=_times(s.weights, s.Pi)) for s in seen_by(data, mu, L)
-    ).matrix()
+    as_expected = (
+        block._replace(z=0.0 * block.z, second=_times(block.weights, block.Pi))
+        for block in _patterns(data, L)
+    )
+    return reduce(add, map(whole_of, as_expected)).matrix()
 
 
 def expected_product(data: Patterns, L: Array) -> Product:
@@ -76,7 +74,7 @@ def expected_product(data: Patterns, L: Array) -> Product:
 
     def product(delta: Array, E: Array) -> tuple[Array, Array]:
         dg, dG = np.zeros(data.d), np.zeros((data.d, data.d))
-        for n, Pi, *_ in seen_by(data, np.zeros(data.d), L):
+        for n, Pi, *_ in _patterns(data, L):
             dg += np.tensordot(n, Pi, 1) @ delta
             dG += 0.5 * np.tensordot(_times(n, Pi @ E), Pi, axes=([0, 2], [0, 1]))
         return dg, 0.5 * (dG + dG.T)
@@ -84,26 +82,8 @@ def expected_product(data: Patterns, L: Array) -> Product:
     return product
 
 
-def seen_by(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
-    """All patterns whitened: from S and S⁻¹, or by QR where cond(L) leaves those too few digits."""
-    if condition_estimate(L) <= MOST_PLAIN:
-        return (Seen.of(block, mu, L) for block in blocks_of(data, L))
-    return _by_qr(data, mu, L)
-
-
-def _by_qr(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
-    for n, (observed, kept) in zip(data.pattern_weights, data.each, strict=True):
-        marginal = Marginal.of(L, observed)
-        y = kept.z[:, observed] - np.multiply.outer(kept.anchored, mu[observed])
-        rows = marginal.whiten(np.ascontiguousarray(y.T)).T @ marginal.Q.T
-        z = (kept.weights * kept.anchored) @ rows / n
-        about = rows - np.multiply.outer(kept.anchored, z)
-        second = (about.T * kept.weights) @ about
-        yield Seen(np.array([n]), (marginal.Q @ marginal.Q.T)[None], z[None], second[None])
-
-
-def _summed(parts: Iterator[Seen]) -> Whole:
-    return reduce(add, (whole_of(part) for part in parts))
+def _patterns(data: Patterns, L: Array) -> Iterator[Seen]:
+    return seen(data, np.zeros(data.d), L, plain=is_plain(data, L))
 
 
 def _times(n: Array, matrices: Array) -> Array:

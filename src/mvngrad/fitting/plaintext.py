@@ -101,7 +101,7 @@ def as_text(said: Summary, width: int = WIDTH) -> str:
 def parts(said: Summary, width: int) -> Iterator[tuple[Part, str]]:
     """The paragraphs of the text with what each is, for whoever gives them a style."""
     yield "title", said.title
-    yield "facts", fact_lines(said.facts)
+    yield "facts", fact_lines(said.facts, width)
     for table in said.tables:
         yield from (("table", table_text(piece)) for piece in table.blocks(width))
     yield from (("warning", wrapped(f"Warning: {text}.", width)) for text in said.warnings)
@@ -114,13 +114,14 @@ def wrapped(text: str, width: int) -> str:
     return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def fact_lines(facts: Sequence[tuple[str, str]]) -> str:
-    """Facts in two columns, read downwards."""
+def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> str:
+    """Facts in two columns, read downwards; in one where two are too wide."""
     half = len(facts) // 2
     left, right = _justified(facts[:half]), _justified(facts[half:])
     left += [""] * (len(right) - half)
-    width = max(map(len, left)) + 4
-    return "\n".join(f"{a:<{width}}{b}".rstrip() for a, b in zip(left, right, strict=True))
+    begin = max(map(len, left), default=0) + 4
+    lines = [f"{a:<{begin}}{b}".rstrip() for a, b in zip(left, right, strict=True)]
+    return "\n".join(lines if max(map(len, lines), default=0) <= width else _justified(facts))
 
 
 def _justified(facts: Sequence[tuple[str, str]]) -> list[str]:

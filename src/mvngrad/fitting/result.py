@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mvngrad.distribution import MultivariateNormal
     from mvngrad.fitting.summary import FitSummary
     from mvngrad.inference.factors import Factors
-    from mvngrad.inference.goodness import Correction, GoodnessOfFit
+    from mvngrad.inference.goodness import Correction, Scaling
+    from mvngrad.inference.indices import Goodness
     from mvngrad.inference.missing import MissingReport
     from mvngrad.inference.standard_errors import ErrorKind
     from mvngrad.models.linear import Linear
@@ -53,6 +54,7 @@ class Fit(Inferred):
     design_names : tuples of str      what the coefficients are of
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
+    fingerprint : optional            what tells its data from others, for ``mvngrad.compare``
     saturated : float, optional       log-likelihood of the saturated model, for complete data
     penalty, prior : float, tuple     what priors add to J at the estimate, and which they are
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
@@ -93,20 +95,39 @@ class Fit(Inferred):
 
         return factors_of(self)
 
-    def goodness(self, correction: Correction = "none") -> GoodnessOfFit:
-        """X² = 2 (ℓ_saturated − ℓ), its df and p: the structure against any covariance at all.
+    def goodness(self, correction: Correction | Scaling = "none") -> Goodness:
+        """X² = 2 (ℓ_saturated − ℓ), df and p: the structure against any covariance; and indices.
 
         Parameters
         ----------
-        correction : "none" or "bartlett"
-            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models.
+        correction : "none", "bartlett", "satorra-bentler" or "yuan-bentler"
+            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models of complete data; or,
+            where rows may not be normal, scaled by the mean it then has: Satorra and Bentler's of
+            complete data, Yuan and Bentler's with holes too. The indices are of "none".
+
+        Returns
+        -------
+        Goodness
+            statistic, df, pvalue, correction; rmsea, rmsea_interval, rmsea_pvalue, cfi, tli, srmr,
+            baseline: see ``mvngrad.inference.indices``.
 
         Raises
         ------
+        NeedsRowsError
+            If rows had holes and the fit was loaded: the saturated model takes a fit of its own.
         DataError
-            If rows had holes, or the mean was not free: compare with a fit of covariance="full".
+            If the mean was not free, there was a prior, or nothing is left to test.
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> X = np.random.default_rng(0).normal(size=(60, 3))
+        >>> test = mg.fit(X, "diagonal").goodness()
+        >>> R = np.corrcoef(X.T)
+        >>> bool(np.isclose(test.statistic, -60 * np.log(np.linalg.det(R)))), test.df
+        (True, 3)
         """
-        from mvngrad.fitting.factors import goodness_of
+        from mvngrad.fitting.saturated import goodness_of
 
         return goodness_of(self, correction)
 

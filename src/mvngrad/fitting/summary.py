@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from mvngrad.core.roots import correlation_condition
@@ -29,19 +28,15 @@ if TYPE_CHECKING:
 class FitSummary:
     """What a fit says for itself: printed as text, shown by a notebook as HTML, or as a dataframe.
 
-    level, kind, clusters     of the intervals and standard errors
-    said                      title, facts, tables, warnings and notes, as plain words
+    said                          title, facts, tables, warnings and notes, as plain words
+    fit, level, kind, clusters    what it is of
     """
 
+    said: Summary
     fit: Fit
     level: float
     kind: ErrorKind | None
     clusters: Any
-
-    @cached_property
-    def said(self) -> Summary:
-        """The parts of the text."""
-        return summarise(self.fit, spread_of(self.fit, self.level, self.kind, self.clusters))
 
     def __str__(self) -> str:
         return str(self.said)
@@ -67,10 +62,9 @@ class FitSummary:
 def summary(
     fit: Fit, level: Any = 0.95, kind: ErrorKind | None = None, clusters: Any = None
 ) -> FitSummary:
-    """``Fit.summary``: what is asked for is worked out, and refused, at once."""
-    found = FitSummary(fit, level, kind, clusters)
-    assert found.said
-    return found
+    """``Fit.summary``."""
+    said = summarise(fit, spread_of(fit, level, kind, clusters))
+    return FitSummary(said, fit, level, kind, clusters)
 
 
 def summarise(
@@ -160,10 +154,9 @@ def _condition(fit: Fit) -> Facts:
 
 def _chi_square(fit: Fit) -> Facts:
     """Against the saturated model, where there is something left to test."""
-    if fit.saturated is None or not fit.goodness().df:
+    if fit.saturated is None or fit.weights_kind == "sampling" or not (test := fit.goodness()).df:
         return ()
-    statistic, df, pvalue, _ = fit.goodness()
-    return (("Chi-square", f"{statistic:.2f}, {df} df, p {pvalue:.3g}"),)
+    return (("Chi-square", f"{test.statistic:.2f}, {test.df} df, p {test.pvalue:.3g}"),)
 
 
 def _with_holes(fit: Fit, found: Holes) -> tuple[Facts, Facts]:

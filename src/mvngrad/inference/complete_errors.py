@@ -30,8 +30,10 @@ class CompleteErrors:
     --------
     >>> import numpy as np
     >>> errors = CompleteErrors("observed", np.array([[3.0, 0.0], [0.0, 4.0]]), 50.0)
-    >>> np.allclose(errors.mean, [3 / 50**0.5, 4 / 50**0.5]), errors.correlation[0, 1] == 50**-0.5
-    (True, True)
+    >>> np.allclose(errors.mean, [3 / 50**0.5, 4 / 50**0.5])
+    True
+    >>> np.isclose(errors.correlation[0, 1], 1 / 50**0.5)
+    np.True_
     """
 
     kind: ErrorKind

@@ -16,7 +16,6 @@ from scipy.linalg import block_diag
 
 from mvngrad.core.curvature import symmetric
 from mvngrad.core.information import packed
-from mvngrad.core.operators import whitened_scatter
 from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError
 from mvngrad.inference.estimate import Estimate
@@ -163,8 +162,8 @@ def covariance_tangents(at: Estimate, entries: Index) -> Array:
     A = np.empty((d * (d + 1) // 2, len(entries)))
     unit = np.eye(len(at.theta))
     for column, k in enumerate(entries.tolist()):
-        tangent = at.structure.push(at.theta, unit[k])
-        A[:, column] = packed(none, whitened_scatter(at.covariance, tangent))
+        E = at.structure.whitened_push(at.theta, unit[k], at.covariance)
+        A[:, column] = packed(none, E)
     return A
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, cholesky, condition_estimate, solve_lower_transpose
 from mvngrad.inference.directions import Directions, packed_tangents
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["observed", "expected"]
 
+WELL_TOLD = 1e3  # condition of a root of H/n up to which all of it is told
 BLIND = 1e-9  # share of the information of complete data below which there is none
 
 
@@ -71,24 +72,37 @@ class Information:
         """Directions that the model can move in: r."""
         return len(self.core)
 
+    @cached_property
+    def _triangle(self) -> Array | None:
+        """R, RRᵀ = H/n, where it is far from singular: no eigenvalue is needed then."""
+        try:
+            R = cholesky(self.core / self.directions.estimate.weight)
+        except np.linalg.LinAlgError:
+            return None
+        return R if self.size and condition_estimate(R) < WELL_TOLD else None
+
     @property
     def rank(self) -> int:
         """Directions that the data tell."""
-        return int(np.count_nonzero(self.eigenvalues > BLIND))
+        whole = self._triangle is not None
+        return self.size if whole else int(np.count_nonzero(self.eigenvalues > BLIND))
 
     @property
     def blind(self) -> Array:
         """Directions that they do not (r, r − rank)."""
-        return self._spectrum[1][:, : len(self.core) - self.rank]
+        if self.rank == self.size:
+            return np.zeros((self.size, 0))
+        return self._spectrum[1][:, : self.size - self.rank]
 
     @cached_property
     def root(self) -> Array:
         """T (r, rank) with TTᵀ = H⁻¹ where it is told."""
+        n = self.directions.estimate.weight
+        if self._triangle is not None:
+            return solve_lower_transpose(self._triangle, np.eye(self.size)) / np.sqrt(n)
         values, vectors = self._spectrum
         told = values > BLIND
-        return np.asarray(
-            vectors[:, told] / np.sqrt(values[told] * self.directions.estimate.weight)
-        )
+        return np.asarray(vectors[:, told] / np.sqrt(values[told] * n))
 
     def sandwich_root(self, meat: Array) -> Array:
         """T with TTᵀ = H⁻¹BH⁻¹, B (r, r) the meat."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance, whitened_scatter
+from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.protocol import Data
@@ -103,7 +103,8 @@ class Objective:
         _, theta = self.split(point.params)
         v_beta, v_theta = self.split(v)
         of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
-        of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
+        E = self.structure.whitened_push(theta, v_theta, S)
+        of_cov = self.structure.pull(theta, fisher(n, E, S)) / n
         return point.off_edge(np.concatenate([of_mean, of_cov]))
 
     def hessian_product(self, point: Point, v: Array) -> Array:
@@ -118,7 +119,7 @@ class Objective:
         def product(v: Array) -> Array:
             v_beta, v_theta = self.split(v)
             delta = S.whiten(self.mean.push(v_beta))
-            E = whitened_scatter(S, self.structure.push(theta, v_theta))
+            E = self.structure.whitened_push(theta, v_theta, S)
             dg, dG = bend(delta, E)
             of_cov = self.structure.pull(theta, Score(dG, S))
             of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)
