@@ -151,14 +151,15 @@ def of_spread(
 ) -> dict[str, Any]:
     """Both by the names of the estimates, null where there are none, and why."""
     errors = None if spread is None else spread.errors
-    if spread is None or errors is None:
+    intervals = None if spread is None else spread.intervals
+    if spread is None or errors is None or intervals is None:
         reason = None if spread is None else in_shell_words(spread.reason) or None
         return {"standard_errors": None, "intervals": None, "no_standard_errors": reason}
     of_errors = {"kind": errors.kind, **_like_estimates(fit, errors, _named, rotation, called)}
-    of_ends = _like_estimates(fit, spread.intervals, _named_ends, rotation, called)
+    of_ends = _like_estimates(fit, intervals, _named_ends, rotation, called)
     return {
         "standard_errors": of_errors,
-        "intervals": {"level": spread.level, "method": "wald", **of_ends},
+        "intervals": {"level": intervals.level, "method": intervals.method, **of_ends},
         "no_standard_errors": None,
     }
 
