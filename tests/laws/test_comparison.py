@@ -282,7 +282,7 @@ def test_renderings(X):
     assert "Likelihood ratios" in str(table)
     assert "<a> in b" in str(table)
     html = table._repr_html_()
-    assert html.count("<tr>") == 5
+    assert html.count("<tr>") == 1 + 3 + 2
     assert "&lt;a&gt;" in html
     assert "<a>" not in html
     assert repr(table) == "<Comparison of 2 fits: b has the smallest AIC>"

@@ -107,6 +107,7 @@ def app() -> None:
     help="Rows with a missing value: fiml uses what they have (full information maximum "
     "likelihood), drop leaves them out, raise refuses them.",
 )
+@options.weighing_options
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -125,6 +126,7 @@ def app() -> None:
 @options.n_starts_option
 @options.seed_option
 @options.threads_option
+@options.error_options
 @options.json_option
 @click.option(
     "--trace",
@@ -144,7 +146,8 @@ def app() -> None:
 def fit(context: click.Context, /, **given: Any) -> None:
     """Fit N(μ, S) to the numeric columns of a CSV FILE.
 
-    Prints means, standard deviations, correlations, the log-likelihood and how the fit ended.
+    Prints means, standard deviations and correlations with their standard errors and intervals,
+    the log-likelihood and how the fit ended.
 
     The first line of FILE names the columns; commas, tabs or semicolons separate them. Columns
     without any number are left out, with a note. Empty, NA, N/A, NaN, null, None and . mark a

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, final
@@ -85,11 +84,8 @@ class Comparison:
         return f"<Comparison of {len(self.rows)} fits: {best.name} has the smallest AIC>"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks, and below it the tests and warnings."""
-        said = self.summary()
-        words = (*(f"Warning: {text}." for text in said.warnings), *said.notes)
-        notes = (f"<p>{escape(text)}</p>" for text in words)
-        return "".join([*map(_html, said.tables), *notes])
+        """Tables for notebooks, and below them what to mind."""
+        return self.summary()._repr_html_()
 
     def summary(self) -> Summary:
         """The table, the tests, and what to mind, as an object that renders as text."""
@@ -283,12 +279,3 @@ def _tests(tests: Sequence[NestedTest]) -> PlainTable:
 
 def _shown(x: float) -> str:
     return f"{x:.2f}" if np.isfinite(x) else "–"
-
-
-def _html(table: PlainTable) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-    title = f"<caption>{escape(table.title)}</caption>" if table.title else ""
-    body = "".join(line(row, "td") for row in table.rows)
-    return f"<table>{title}<thead>{line(table.header, 'th')}</thead><tbody>{body}</tbody></table>"

@@ -12,10 +12,12 @@ from mvngrad.fitting.inferred import Inferred
 
 if TYPE_CHECKING:
     from mvngrad.distribution import MultivariateNormal
+    from mvngrad.fitting.summary import FitSummary
     from mvngrad.inference.factors import Factors
     from mvngrad.inference.goodness import Correction, Scaling
     from mvngrad.inference.indices import Goodness
     from mvngrad.inference.missing import MissingReport
+    from mvngrad.inference.standard_errors import ErrorKind
     from mvngrad.models.linear import Linear
 
 Quantity = Literal[
@@ -27,6 +29,7 @@ Quantity = Literal[
     "noise",
     "factor_correlation",
     "trace",
+    "estimates",
 ]
 
 
@@ -217,15 +220,35 @@ class Fit(Inferred):
 
         return MultivariateNormal(self.mean, self.root)
 
-    def summary(self) -> str:
-        """A table for the eye: estimates, log-likelihood, and how the fit ended."""
+    def summary(
+        self, level: float = 0.95, kind: ErrorKind | None = None, clusters: Any = None
+    ) -> FitSummary:
+        """A table for the eye: how the fit ended, estimates, standard errors, intervals, warnings.
+
+        ``print`` shows text, a notebook HTML, ``.to_frame()`` has every estimate in a row. Without
+        standard errors where they are not at hand, and says why; where they would take longer than
+        the fit, unless ``kind`` asks for them.
+
+        Parameters
+        ----------
+        level, kind, clusters : as for ``conf_int`` and ``standard_errors``
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> fit = mg.fit(np.random.default_rng(0).normal(size=(50, 3)))
+        >>> table = fit.summary(level=0.9).to_frame()
+        >>> z, row = 1.6448536269514722, table.loc["mean", "x1"]
+        >>> bool(np.isclose(row.upper - row.lower, 2 * z * np.sqrt(fit.covariance[0, 0] / 50)))
+        True
+        """
         from mvngrad.fitting.summary import summary
 
-        return summary(self)
+        return summary(self, level, kind, clusters)
 
     def to_frame(self, what: Quantity = "mean") -> Any:
-        """``what`` as a pandas dataframe: see ``Quantity`` for what there is."""
-        from mvngrad.fitting.summary import to_frame
+        """``what`` as a pandas dataframe: "estimates" is all that ``summary`` has."""
+        from mvngrad.fitting.frames import to_frame
 
         return to_frame(self, what)
 

@@ -29,7 +29,7 @@ from mvngrad.models.structure import Structure
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
 
-MANY = 500  # entries of S from which the closed form takes the place of a matrix
+MANY = 250  # entries of S from which the closed form takes the place of a matrix
 OTHER_DATA = 1e-2  # |Σ w s|/n, whitened, that no estimate of those rows has
 
 
@@ -76,7 +76,7 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
 
 def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
     """``Fit.standard_errors``."""
-    closed = None if clusters is not None else _closed_errors(fit, kind_for(fit, kind))
+    closed = None if clusters is not None else closed_errors(fit, kind_for(fit, kind))
     return pushed_errors(fit, kind, clusters) if closed is None else closed
 
 
@@ -91,7 +91,7 @@ def _turned(fit: Inferred) -> tuple[int, ...] | None:
     return fit.factor.shape if isinstance(fit.structure, Factor) else None
 
 
-def _closed_errors(fit: Inferred, kind: ErrorKind) -> CompleteErrors | None:
+def closed_errors(fit: Inferred, kind: ErrorKind) -> CompleteErrors | None:
     """Of complete rows and a free covariance, where the information is a large matrix."""
     d, grounds = len(fit.columns), fit.grounds
     if grounds is None or kind == "sandwich" or d * (d + 1) // 2 <= MANY or fit.prior:

@@ -42,6 +42,7 @@ class CompleteErrors:
     mean_is_free: bool = True
     turned: tuple[int, ...] | None = None
     coefficients: Any = None
+    loadings: None = None
     noise: None = None
     factor_correlation: None = None
     communalities: None = None

@@ -72,7 +72,7 @@ def _loose(of: Uncertainty) -> Iterator[str]:
     at = of.estimate
     if at.structure.loaded(at.theta) is None:
         return
-    factor, noise, correlation = of.loose
+    factor, noise, correlation, _ = of.loose
     s = of.deviations
     yield from _named("loading of {} on f{}", at.columns, factor > SEEN * s[:, None])
     yield from _named("noise of {}", at.columns, (noise > SEEN * s**2)[:, None])

@@ -26,6 +26,7 @@ class StandardErrors:
     correlation (d, d)       of the correlations; 0 on the diagonal
     factor                   of Λ̂ in the form it is reported in; 0 where fixed
     noise (d,), factor_correlation (k, k), communalities (d,)    of factor models; else None
+    loadings (d, k)          of Λ̂ at unit variances, of columns and factors; else None
     coefficients             of a linear mean, shaped as they are; else None
 
     NaN: the data do not tell it, or it stands at the edge of what it may be (``boundary``), where a
@@ -69,6 +70,11 @@ class StandardErrors:
         return self.of.errors(self.of.of_root, self.of.deviations[:, None])
 
     @property
+    def loadings(self) -> Array | None:
+        """Of Λ̂ⱼₖ√(Φ̂ₖₖ/Ŝⱼⱼ) (d, k)."""
+        return self._loaded[3] if self._is_loaded else None
+
+    @property
     def noise(self) -> Array | None:
         """Of ψ̂ (d,)."""
         return self._loaded[1] if self._is_loaded else None
@@ -109,10 +115,10 @@ class StandardErrors:
         return at.structure.loaded(at.theta) is not None
 
     @cached_property
-    def _loaded(self) -> tuple[Array, Array, Array]:
-        """Of Λ, ψ and Φ."""
+    def _loaded(self) -> tuple[Array, Array, Array, Array]:
+        """Of Λ, ψ, Φ, and Λ at unit variances."""
         s = self.of.deviations
-        sizes = s[:, None], s**2, np.ones(())
+        sizes = s[:, None], s**2, np.ones(()), np.ones(())
         found = [
             np.where(
                 loose > SEEN * size,
@@ -121,10 +127,11 @@ class StandardErrors:
             )
             for k, (size, loose) in enumerate(zip(sizes, self.of.loose, strict=True))
         ]
-        factor, noise, correlation = found
+        factor, noise, correlation, loadings = found
         np.fill_diagonal(correlation, 0.0)
         held = self.of.estimate.held[-len(noise) :]
-        return np.where(self._tied, np.nan, factor), np.where(held, np.nan, noise), correlation
+        factor, loadings = (np.where(self._tied, np.nan, part) for part in (factor, loadings))
+        return factor, np.where(held, np.nan, noise), correlation, loadings
 
     @property
     def _tied(self) -> Mask:

@@ -158,8 +158,8 @@ class Uncertainty:
         dS = np.diagonal(self.of_covariance(moves), axis1=1, axis2=2)
         return (noise / variances * dS - self.of_loaded(moves)[1]) / variances
 
-    def of_loaded(self, moves: Moves) -> tuple[Array, Array, Array]:
-        """Λ, ψ and the correlations of factors, in the form that is reported (m, …)."""
+    def of_loaded(self, moves: Moves) -> tuple[Array, Array, Array, Array]:
+        """Λ, ψ, the correlations of factors, and Λ at unit variances, as reported (m, …)."""
         c = self.root if moves is self.spread else self.blind
         return tuple(np.tensordot(c.T, part, axes=1) for part in self._loaded)  # type: ignore[return-value]
 
@@ -170,13 +170,13 @@ class Uncertainty:
 
     @cached_property
     def loose(self) -> tuple[Array, ...]:
-        """How Λ, ψ and the correlations move though S does not: 0 along rotations (…)."""
+        """How the same move though S does not: 0 along rotations (…)."""
         along = _loaded_along(self.estimate, self.directions.of_covariance.null.T)
         return tuple(np.abs(part).max(axis=0, initial=0.0) for part in along)
 
 
 def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
-    """Derivatives of Λ, ψ and Φ at unit diagonal along moves of θ (m, p), by differences."""
+    """Derivatives of ``loaded_at`` along moves of θ (m, p), by differences."""
     here = loaded_at(at, 0.0)
     size = float(np.abs(at.theta).max())
 
@@ -186,7 +186,7 @@ def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
 
     found = [along(v) for v in moves]
     return tuple(
-        np.array([part[k] for part in found]).reshape(-1, *here[k].shape) for k in range(3)
+        np.array([part[k] for part in found]).reshape(-1, *here[k].shape) for k in range(len(here))
     )
 
 
@@ -199,7 +199,7 @@ def _of_scaled(relative: Array, R: Array) -> Array:
 
 
 def loaded_at(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[Array, ...]:
-    """Λ, ψ and Φ at unit diagonal, at θ + v; columns of Λ with the signs they have in ``like``."""
+    """Λ, ψ, Φ at unit diagonal and Λ at unit variances, at θ + v; signs of Λ as in ``like``."""
     loaded: Loaded | None = at.structure.loaded(at.theta + v)
     assert loaded is not None
     Lambda, Phi = loaded.factor, loaded.factor_covariance
@@ -207,7 +207,10 @@ def loaded_at(at: Estimate, v: Array | float, like: Array | None = None) -> tupl
     if like is not None:
         scales = np.where((Lambda * like).sum(axis=0) < 0.0, -scales, scales)
         Lambda = Lambda * np.sign(scales)
-    return Lambda, loaded.noise, Phi / np.multiply.outer(scales, scales)
+    correlation = Phi / np.multiply.outer(scales, scales)
+    scaled = Lambda * np.abs(scales)
+    variances = ((scaled @ correlation) * scaled).sum(axis=1) + loaded.noise
+    return Lambda, loaded.noise, correlation, scaled / np.sqrt(variances)[:, None]
 
 
 def difference(f: Callable[[float], tuple[Array, ...]], t: float) -> tuple[Array, ...]:
