@@ -61,7 +61,7 @@ def test_boundaries_are_said(mvngrad, tmp_path):
     mvngrad("fit", path, "--covariance", "factor:1", "-o", big)
     code, out, _ = mvngrad("compare", small, big)
     assert code == 0
-    assert "Warning: d is on the boundary of f" in out
+    assert "Warning: d is f with a part of 0" in out
 
 
 def test_models_of_penguins(mvngrad, tmp_path):

@@ -129,17 +129,30 @@ def test_half_of_the_ratios_are_zero_if_the_variance_is():
 
 
 @pytest.mark.parametrize(
-    ("small", "big"),
+    ("small", "big", "words"),
     [
-        (mg.FactorAnalytic(0), mg.FactorAnalytic(1)),
-        (mg.Diagonal(), mg.FactorAnalytic(1)),
-        (mg.Spherical(), mg.RandomEffects(np.eye(4)[:, :2]) + mg.Spherical()),
+        (mg.FactorAnalytic(0), mg.FactorAnalytic(1), "p too small"),
+        (mg.Diagonal(), mg.FactorAnalytic(1), "p too small"),
+        (mg.Spherical(), mg.RandomEffects(np.eye(4)[:, :2]) + mg.Spherical(), "p too large"),
     ],
 )
-def test_boundaries_are_said(X, small, big):
+def test_boundaries_are_said(X, small, big, words):
     table = mg.compare(mg.fit(X, small), mg.fit(X, big))
-    assert "on the boundary of" in table.warnings[0]
+    assert "on the boundary" in table.warnings[0]
+    assert words in table.warnings[0]
     assert table.pvalue == pytest.approx(stats.chi2(table.df).sf(table.statistic))
+
+
+def test_one_factor_too_many_has_a_larger_ratio_than_chi_square():
+    """The mean over 60 samples of independent columns, beyond 3 s.e. above df."""
+    rng, ratios = np.random.default_rng(2), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mg.DataWarning)  # Heywood cases, by chance
+        for _ in range(60):
+            data = mg.Moments.of(rng.normal(size=(300, 6)))
+            small, big = mg.fit(data, "diagonal"), mg.fit(data, "factor:1")
+            ratios.append(mg.compare(small, big).statistic)
+    assert np.mean(ratios) > 6 + 3 * np.sqrt(2 * 6 / 60)
 
 
 def test_heywood_cases_are_said():

@@ -17,13 +17,15 @@ import pytest
 import mvngrad as mg
 from cases import CASES, STRUCTURES, Case, factor_of_condition
 from mvngrad.core import curvature
-from mvngrad.core.curvature import curvature_at, marginal_change, plain_change, whole, whole_at
+from mvngrad.core import whole as whole_matrix
+from mvngrad.core.curvature import curvature_at, marginal_change, plain_change
 from mvngrad.core.design import Design, orthonormal
 from mvngrad.core.expected import SAFE, evaluate_observed
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.operators import whitened_scatter
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.seen import is_plain
+from mvngrad.core.whole import whole, whole_at
 from mvngrad.models.data import Complete, Observed
 from mvngrad.models.low_rank import LowRank
 from mvngrad.models.means import FixedMean, FreeMean, LinearMean, Row
@@ -215,8 +217,8 @@ def test_ways_are_the_marginal_within_their_bounds(d: int, condition: float, rng
     ways["pattern by pattern"] = (curvature_at(data, mu, L), exact)
     monkeypatch.setattr(curvature, "KERNEL_WORK", 0.0)
     ways["compiled"] = (curvature_at(data, mu, L), exact)
-    monkeypatch.setattr(curvature, "MOST_PLAIN", 0.0)
-    if d <= curvature.FEW:
+    monkeypatch.setattr(whole_matrix, "MOST_PLAIN", 0.0)
+    if d <= whole_matrix.FEW:
         ways["matrix"] = (whole_at(data, mu, L).product(), exact)
     for name, (way, bound) in ways.items():
         gap = np.hypot(*(np.linalg.norm(a - b) for a, b in zip(way(delta, E), true, strict=True)))

@@ -53,11 +53,16 @@ COMPONENT = [
     (mg.Spherical(), mg.RandomEffects(ONE) + mg.Spherical()),
     (mg.Diagonal(), mg.Diagonal() + mg.Scaled(mg.Known(np.ones((D, D)) + np.eye(D)))),
 ]
-BOUNDARY = [
+SINGULAR = [
     (mg.Spherical(), mg.PPCA(1)),
+    (mg.PPCA(1), mg.PPCA(2)),
+    (mg.PPCA(1), mg.FactorAnalytic(2)),
     (mg.Diagonal(), mg.FactorAnalytic(1)),
+    (mg.Spherical(), mg.Spherical() + mg.AR1()),
+]
+BOUNDARY = [
     (mg.Spherical(), mg.RandomEffects(np.eye(D)[:, :2]) + mg.Spherical()),
-    (mg.Spherical(), mg.RandomEffects(ONE) + mg.Spherical() + mg.AR1()),
+    (mg.Spherical(), mg.RandomEffects(ONE) + mg.Spherical() + mg.Diagonal()),
 ]
 UNKNOWN = [
     (mg.AR1(), mg.Banded(2)),
@@ -85,6 +90,11 @@ def test_boundary(small, big):
     assert nesting(small.sized(D), big.sized(D)) == "boundary"
 
 
+@pytest.mark.parametrize(("small", "big"), SINGULAR, ids=str)
+def test_singular(small, big):
+    assert nesting(small.sized(D), big.sized(D)) == "singular"
+
+
 @pytest.mark.parametrize(("small", "big"), UNKNOWN, ids=str)
 def test_unknown(small, big):
     assert nesting(small.sized(D), big.sized(D)) == "unknown"
@@ -99,8 +109,8 @@ def test_unknown(small, big):
         (cfa(CROSS), cfa(PATTERN), "unknown"),
         (cfa(PATTERN, correlated=True), mg.FactorAnalytic(2), "inside"),
         (cfa(PATTERN), mg.FactorAnalytic(1), "unknown"),
-        (mg.FactorAnalytic(1), mg.FactorAnalytic(2), "boundary"),
-        (mg.FactorAnalytic(0), mg.FactorAnalytic(1), "boundary"),
+        (mg.FactorAnalytic(1), mg.FactorAnalytic(2), "singular"),
+        (mg.FactorAnalytic(0), mg.FactorAnalytic(1), "singular"),
     ],
 )
 def test_factor_models(small, big, kind):

@@ -19,13 +19,14 @@ from typing import final
 import numpy as np
 from scipy.linalg import qr
 
-from mvngrad.core.curvature import Product, product_of_rows
+from mvngrad.core.curvature import product_of_rows
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.projections import Group, Projections, groups_of
 from mvngrad.core.sorting import Mask
+from mvngrad.core.whole import Product
 
 RANK = 1e-10  # a pivot of the design, relative to its largest, that counts
 

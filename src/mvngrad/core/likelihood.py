@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, pi
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -79,7 +79,10 @@ class Score:
 
 
 class Evaluation(NamedTuple):
-    """J, ∂J/∂μ, the whitened scatter K and residual r; and from these ∂J/∂S."""
+    """J, ∂J/∂μ, the whitened scatter K and residual r; and from these ∂J/∂S.
+
+    ``made``: what whoever evaluated rows with holes can use again for the curvature there.
+    """
 
     nll: float
     mean: Array
@@ -87,6 +90,7 @@ class Evaluation(NamedTuple):
     residual: Array
     weight: float
     covariance: Covariance
+    made: Any = None
 
     @property
     def score(self) -> Score:

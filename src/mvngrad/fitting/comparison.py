@@ -132,9 +132,9 @@ def compare(*fits: Fit, names: Sequence[str] | None = None) -> Comparison:
     ``warnings`` says that it was taken on trust. Information criteria ask for no nesting.
 
     χ² holds where the smaller model lies inside the larger (Wilks 1938). Where it lies on its
-    boundary, as with a variance of 0, or with fewer factors, ``warnings`` says so: p is then too
-    large, or of no known law. For a single variance, ½ χ²(0) + ½ χ²(1) is used, half the p of χ²(1)
-    (Self & Liang 1987, case 5).
+    boundary ``warnings`` says so: with variances of 0 p is too large, with fewer factors too small
+    (Hayashi, Bentler & Yuan 2007). For a single variance, ½ χ²(0) + ½ χ²(1) is used, half the p of
+    χ²(1) (Self & Liang 1987, case 5).
 
     Examples
     --------

@@ -127,10 +127,14 @@ class Monitor:
         point = self._valued(params)
         if point is None:
             return self._wall(params)
+        self.see(point)
+        return point.value, point.gradient
+
+    def see(self, point: Point) -> None:
+        """Keep a point for whoever asks next for the objective there; and if it is the best yet."""
         self._latest = point
         if self.best is None or point.value < self.best.value:
             self.best = point
-        return point.value, point.gradient
 
     def _valued(self, params: Array) -> Point | None:
         """The objective where it has a finite value."""

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from numpy.linalg import LinAlgError
 from scipy.linalg import eigh
 
-from mvngrad.core.curvature import lower_of, symmetric, symmetric_cotangent
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.ops import Array, cholesky, smallest_eigenvalue
+from mvngrad.core.whole import lower_of, symmetric, symmetric_cotangent
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
@@ -202,8 +202,8 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
     i, j, scale = lower_of(d)
     flat = data.flat(e.covariance)[:, i, j] * scale
     if not len(flat) and mean.free and (H := data.curvature_matrix(e, mu)) is not None:
-        values, vectors = eigh(H / n, subset_by_index=[0, 0])
-        return Curvature(float(values[0]), partial(path, vectors[:, 0]))
+        H = H / n
+        return Curvature(smallest_eigenvalue(H), lambda t: path(_lowest(H), t))
     bend = data.curvature(e, mu)
 
     def apply(v: Array) -> Array:
@@ -216,8 +216,13 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
         return v - flat @ (flat.T @ v)
 
     start = off_flat(_anywhere(size + len(i)))
-    value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
+    value, v = lanczos(lambda v: off_flat(apply(v)), None, start, off_flat)
     return Curvature(value, partial(path, v))
+
+
+def _lowest(H: Array) -> Array:
+    """The eigenvector of the smallest eigenvalue: looked for only where that is negative."""
+    return np.asarray(eigh(H, subset_by_index=[0, 0])[1][:, 0])
 
 
 class _MeanTangents:

@@ -11,14 +11,25 @@ from mvngrad.inference.comparison import Model, NestedTest, is_less_likely, nest
 from mvngrad.models.nesting import Nesting, nesting, worst
 
 BOUNDARY = (
-    "{small} is on the boundary of {big}, as where variances are 0 or loadings vanish: the "
-    "likelihood ratio is not χ², and p is only a guide, most often too large"
+    "{small} is {big} with variances of 0, on the boundary: if {small} is right the likelihood "
+    "ratio is smaller than χ², and p too large"
+)
+SINGULAR = (
+    "{small} is {big} with a part of 0, factors without loadings or the like, on the boundary and "
+    "singular: if {small} is right the likelihood ratio is larger than χ², and p too small, often "
+    "by far. Go by AIC or BIC, or by goodness() of each"
 )
 MIXTURE = (
     "{small} is {big} with a variance of 0, on the boundary: p is by ½ χ²(0) + ½ χ²(1), half that "
     "of χ²(1) (Self & Liang 1987)"
 )
 TRUST = "that {small} is a case of {big} is taken on trust: p means nothing otherwise"
+SAID: dict[Nesting, str] = {
+    "component": BOUNDARY,
+    "boundary": BOUNDARY,
+    "singular": SINGULAR,
+    "unknown": TRUST,
+}
 
 
 class Nested(NamedTuple):
@@ -37,8 +48,7 @@ def nested(small: Estimates, big: Estimates, a: Model, b: Model) -> Nested:
         return _not_nested(a, b)
     single = kind == "component" and b.n_params - a.n_params == 1
     test = nested_test(a, b, "mixture" if single else "chi-square")
-    said = {"unknown": TRUST, "boundary": BOUNDARY, "component": MIXTURE if single else BOUNDARY}
-    text = said.get(kind)
+    text = MIXTURE if single else SAID.get(kind)
     return Nested(test, (text.format(small=a.name, big=b.name),) if text else ())
 
 

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.curvature import lower_of
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import distinct_in_order
+from mvngrad.core.whole import lower_of
 from mvngrad.inference.directions import Directions, packed_tangents
 from mvngrad.inference.estimate import Estimate
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import block_diag
 
-from mvngrad.core.curvature import symmetric
 from mvngrad.core.information import packed
 from mvngrad.core.ops import Array, Mask
+from mvngrad.core.whole import symmetric
 from mvngrad.errors import DataError
 from mvngrad.inference.estimate import Estimate
 

@@ -201,7 +201,7 @@ def scaled(statistic: float, df: int, trace: float) -> Scaled:
 
     Notes
     -----
-    Complete data: Satorra & Bentler 1994, eq. 16.7. With holes, W and Γ those of what is observed:
+    Complete data: Satorra & Bentler 1994. With holes, W and Γ those of what is observed:
     Yuan & Bentler 2000.
 
     Examples

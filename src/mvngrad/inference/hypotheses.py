@@ -40,7 +40,7 @@ class Hypothesis(NamedTuple):
 
 
 class EqualMeans(NamedTuple):
-    """As ``Hypothesis``; and Wilks's Λ = |W|/|C| with Rao's F of it: NaN where there are holes.
+    """As ``Hypothesis``; and Wilks's Λ = det W/det C with Rao's F of it: NaN where there are holes.
 
     ``exact`` says whether F has its distribution exactly: with two groups or three, or d ≤ 2.
     """

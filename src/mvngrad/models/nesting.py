@@ -4,7 +4,10 @@
     inside       the smaller is cut out by equations, and within the bounds of the larger: the
                  likelihood ratio is χ² (Wilks 1938)
     component    a single variance is 0: half of the time the ratio is 0 (Self & Liang 1987, case 5)
-    boundary     variances are 0, or factors have no loadings: the ratio is not χ²
+    boundary     variances are 0: the ratio is a mixture of χ², and smaller than χ² (Shapiro 1985)
+    singular     what vanishes leaves other parameters without meaning, as factors without loadings
+                 their directions: the ratio is not χ², and larger (Hayashi, Bentler & Yuan 2007;
+                 Drton 2009)
     unknown      nothing here tells; the two may or may not be nested
 
 Nesting cannot be decided in general. What is not in the tables below is unknown.
@@ -13,7 +16,7 @@ Nesting cannot be decided in general. What is not in the tables below is unknown
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -35,8 +38,8 @@ from mvngrad.models.random_effects import RandomEffects
 from mvngrad.models.structure import Structure
 from mvngrad.models.toeplitz import Toeplitz
 
-Nesting = Literal["same", "inside", "component", "boundary", "unknown"]
-ORDER: tuple[Nesting, ...] = ("same", "inside", "component", "boundary", "unknown")
+Nesting = Literal["same", "inside", "component", "boundary", "singular", "unknown"]
+ORDER: tuple[Nesting, ...] = get_args(Nesting)
 
 # Of these types any member of the first is a member of the second, whatever its arguments.
 ALWAYS: dict[tuple[type[Structure], type[Structure]], Nesting] = {
@@ -45,16 +48,14 @@ ALWAYS: dict[tuple[type[Structure], type[Structure]], Nesting] = {
     (Spherical, AR1): "inside",
     (Spherical, Toeplitz): "inside",
     (Spherical, Banded): "inside",
-    (Spherical, PPCA): "boundary",
+    (Spherical, PPCA): "singular",
     (Diagonal, Banded): "inside",
     (CompoundSymmetry, Toeplitz): "inside",
     (AR1, Toeplitz): "inside",
 }
 
-OF_ANY_SIZE = (
-    *(Spherical, Diagonal, CompoundSymmetry, AR1, Toeplitz, Heterogeneous),
-    *(Cholesky, Factor, Banded, PPCA),
-)
+CONES = (Spherical, Diagonal, CompoundSymmetry, Toeplitz, Banded, Cholesky, Factor)
+OF_ANY_SIZE = (*CONES, AR1, Heterogeneous, PPCA)
 
 
 def nesting(small: Structure, big: Structure) -> Nesting:
@@ -104,7 +105,7 @@ def _by_table(small: Structure, big: Structure) -> Iterable[Nesting]:
     if isinstance(big, FactorAnalytic):
         yield _in_factors(small, big)
     if isinstance(small, PPCA) and isinstance(big, PPCA) and small.rank < big.rank:
-        yield "boundary"
+        yield "singular"
     if isinstance(small, Banded) and isinstance(big, Banded) and small.width < big.width:
         yield "inside"
     if isinstance(big, Heterogeneous):
@@ -135,7 +136,7 @@ def _in_factors(small: Structure, big: FactorAnalytic) -> Nesting:
 
 def _by_rank(small: int, big: int) -> Nesting:
     """Fewer factors are more of them without loadings, whose directions then mean nothing."""
-    return "unknown" if small > big else "inside" if small == big else "boundary"
+    return "unknown" if small > big else "inside" if small == big else "singular"
 
 
 def _in_pattern(small: FactorAnalytic, big: FactorAnalytic) -> Nesting:
@@ -181,7 +182,9 @@ def _in_sum(small: Structure, big: Sum) -> Nesting:
         left.remove(found)
     if not all(map(_may_vanish, left)):
         return "unknown"
-    return "component" if len(left) == 1 and _is_variance(left[0]) else "boundary"
+    if len(left) == 1 and _is_variance(left[0]):
+        return "component"
+    return "boundary" if all(map(_is_cone, left)) else "singular"
 
 
 def _may_vanish(part: Structure) -> bool:
@@ -195,6 +198,17 @@ def _may_vanish(part: Structure) -> bool:
     if isinstance(part, Sum | BlockDiagonal):
         return all(map(_may_vanish, part.parts))
     return isinstance(part, OF_ANY_SIZE)
+
+
+def _is_cone(part: Structure) -> bool:
+    """Whether it is linear in what must not be negative: else what vanishes leaves correlations."""
+    if isinstance(part, RandomEffects):
+        return _is_cone(part.inner)
+    if isinstance(part, Scaled):
+        return isinstance(part.part, Known) or _is_cone(part.part)
+    if isinstance(part, Sum | BlockDiagonal):
+        return all(map(_is_cone, part.parts))
+    return isinstance(part, CONES)
 
 
 def _is_variance(part: Structure) -> bool:

@@ -53,7 +53,7 @@ class Objective:
     structure: Structure
     mean: Mean
 
-    @property
+    @cached_property
     def n_beta(self) -> int:
         """Length of β."""
         return len(self.mean.pull(self.data.center))
@@ -66,8 +66,11 @@ class Objective:
         """J/n and its gradient (∂β, ∂θ) = (pull ∂J/∂μ, pull ∂J/∂S)/n."""
         beta, theta = self.split(params)
         S = self.structure.operator(theta)
-        e = self.data.evaluation(self.mean.mean(beta), S)
-        n = self.data.weight
+        return self.seen(params, self.data.evaluation(self.mean.mean(beta), S))
+
+    def seen(self, params: Array, e: Evaluation) -> Point:
+        """The same of an evaluation that was made there."""
+        (beta, theta), n = self.split(params), self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
         value = e.nll / n
         if self.ridge is not None:

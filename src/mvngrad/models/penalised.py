@@ -8,13 +8,13 @@ from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import Product
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.information import by_products
 from mvngrad.core.likelihood import Evaluation, curvature
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array
+from mvngrad.core.whole import Product
 from mvngrad.models.data import Complete, Observed
 from mvngrad.models.penalty import Penalty
 
