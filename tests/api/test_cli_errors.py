@@ -11,6 +11,7 @@ import mvngrad as mg
 from commandline import PENGUINS, strict, written
 from mvngrad.cli.options import ERRORS, INTERVALS, WEIGHTS
 from mvngrad.fitting.grounds import WeightsKind
+from mvngrad.fitting.intervals import IntervalMethod
 from mvngrad.inference.standard_errors import ErrorKind
 
 BODY = "bill_length_mm,body_mass_g"
@@ -35,7 +36,7 @@ def test_choices_are_the_library_s():
     assert get_args(ErrorKind) == ERRORS[:-1]
     assert ERRORS[-1] == "none"
     assert get_args(WeightsKind) == WEIGHTS
-    assert "wald" in INTERVALS
+    assert get_args(IntervalMethod) == INTERVALS
 
 
 def test_errors_are_shown_by_default(mvngrad, data):

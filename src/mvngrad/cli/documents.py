@@ -176,7 +176,7 @@ def _like_estimates(
     if of.noise is not None and rotation is None:
         names = called or [f"f{k + 1}" for k in range(fit.factor.shape[1])]
         factors = {
-            "loadings": {c: named(names, row) for c, row in zip(columns, of.factor, strict=True)},
+            "loadings": _rows_of(columns, names, of, named),
             "uniquenesses": named(columns, of.noise),
             "correlation": square(names, of.factor_correlation),
         }
@@ -188,6 +188,15 @@ def _like_estimates(
         "correlation": square(columns, of.correlation),
         "factors": factors,
     }
+
+
+def _rows_of(
+    columns: Sequence[str], names: Sequence[str], of: Any, named: Named
+) -> dict[str, Any] | None:
+    """Of loadings; null where these have no interval of the kind that was asked for."""
+    if not getattr(of, "has_loadings", True):
+        return None
+    return {c: named(names, row) for c, row in zip(columns, of.factor, strict=True)}
 
 
 def _square(columns: Sequence[str], values: Array) -> dict[str, dict[str, float | None]]:

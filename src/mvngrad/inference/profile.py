@@ -71,6 +71,12 @@ class ProfileIntervals:
         """Coordinates of the model."""
         return self.ends.chart
 
+    @property
+    def has_loadings(self) -> bool:
+        """Whether ``factor`` can be profiled: not what is reported in a form of its own."""
+        by_pattern = getattr(self.chart.at.structure, "pattern", None) is not None
+        return self.values["noise"] is None or by_pattern
+
     @cached_property
     def mean(self) -> Array:
         """Of μ."""
@@ -115,7 +121,7 @@ class ProfileIntervals:
         if self.values["noise"] is None:
             L = at.root
             return self._each("factor", lambda name, i, j: self.ends.of(RootEntry(L[i], j), name))
-        if getattr(at.structure, "pattern", None) is None:
+        if not self.has_loadings:
             raise DataError(
                 "loadings of an exploratory model are told apart by a rotation that changes with "
                 "the parameters, and a profile along it is not supported. Use method='wald' or "
