@@ -74,9 +74,7 @@ def test_goodness_says_why_not(X, fit, words):
 
 
 def test_goodness_knows_its_corrections(X):
-    with pytest.raises(
-        mg.DataError, match=r"correction must be one of 'none', 'bartlett', .* got 'bart'"
-    ):
+    with pytest.raises(mg.DataError, match=r"correction must be one of .* got 'bart'"):
         mg.fit(X, mg.FactorAnalytic(1)).goodness("bart")
     with pytest.raises(mg.DataError, match="is for complete data"):
         mg.fit(holed(X), mg.FactorAnalytic(1)).goodness("bartlett")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mvngrad.cli.failures import DATA, USAGE, Failure
 from mvngrad.cli.notes import incomplete
+from mvngrad.cli.progress import Progress
 from mvngrad.cli.request import FitRequest
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mvngrad.core.ops import Array
+    from mvngrad.fitting.intervals import AnyIntervals
     from mvngrad.fitting.result import Fit
     from mvngrad.fitting.spread import Spread
     from mvngrad.io.csv import CsvTable
@@ -33,6 +36,15 @@ def require_errors_possible(request: FitRequest) -> None:
         raise Failure("--weights-kind is for --weights COLUMN.", USAGE)
     if request.clusters is not None and request.se not in (None, "sandwich"):
         raise Failure(f"--clusters is for --se sandwich; leave --se {request.se} out.", USAGE)
+
+    if request.ci != "wald" and request.se == "none":
+        raise Failure(f"--ci {request.ci} is shown beside standard errors; leave --se out.", USAGE)
+    if request.ci == "profile" and (request.clusters or request.weights_kind == "sampling"):
+        raise Failure(
+            "--ci profile is of the likelihood, and with clusters or weights of a sample there is "
+            "none; use --ci bootstrap.",
+            USAGE,
+        )
 
 
 def set_apart(request: FitRequest, data: CsvTable, asked: Sequence[str] | None) -> Apart:
@@ -86,4 +98,24 @@ def spread_for(request: FitRequest, fit: Fit, apart: Apart) -> Spread:
     labels = apart.labels
     if labels is not None and request.missing == "drop":
         labels = labels[~incomplete(apart.table.rows)]
-    return spread_of(fit, request.level, request.se, labels)
+    if request.ci == "wald":
+        return spread_of(fit, request.level, request.se, labels)
+    with Progress() as progress:
+        intervals = partial(_intervals, request, fit, labels, progress)
+        return spread_of(fit, request.level, request.se, labels, intervals=intervals)
+
+
+def _intervals(
+    request: FitRequest, fit: Fit, labels: np.ndarray[Any, Any] | None, progress: Progress
+) -> AnyIntervals:
+    """By the profile of the likelihood, or a bootstrap."""
+    if request.ci == "profile":
+        return fit.conf_int(request.level, "profile")
+    return fit.conf_int(
+        request.level,
+        "bootstrap",
+        clusters=labels,
+        rng=request.seed,
+        threads=request.threads,
+        progress=lambda done, of: progress.say(f"bootstrap sample {done} of {of}"),
+    )

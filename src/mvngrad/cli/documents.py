@@ -173,7 +173,9 @@ def _like_estimates(
         return {name: named(names, row) for name, row in zip(names, values, strict=True)}
 
     factors = None
-    if of.noise is not None and rotation is None:
+    searched = getattr(of, "method", "wald") == "profile"
+    exploratory = getattr(fit.structure, "pattern", None) is None  # no profile of its loadings
+    if fit.noise is not None and rotation is None and not (searched and exploratory):
         names = called or [f"f{k + 1}" for k in range(fit.factor.shape[1])]
         factors = {
             "loadings": {c: named(names, row) for c, row in zip(columns, of.factor, strict=True)},

@@ -34,7 +34,7 @@ SHRINKAGES = ("ledoit-wolf", "oas")
 MISSING = ("fiml", "drop", "raise")
 WEIGHTS = ("frequency", "sampling")
 ERRORS = ("observed", "expected", "sandwich", "none")
-INTERVALS = ("wald",)
+INTERVALS = ("wald", "profile", "bootstrap")
 METHODS = (
     "auto",
     "closed-form",
@@ -187,7 +187,8 @@ _ERRORS = (
         type=click.Choice(INTERVALS),
         default="wald",
         show_default=True,
-        help="How intervals are made: wald from standard errors.",
+        help="How intervals are made: wald from standard errors, profile from the likelihood, "
+        "bootstrap from fits to samples drawn anew (--seed).",
     ),
     click.option(
         "--level",

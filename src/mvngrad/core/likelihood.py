@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from mvngrad.core.operators import Covariance, unwhitened_diagonal, whitened_scatter
-from mvngrad.core.ops import Array, add_outer
+from mvngrad.core.ops import Array, add_outer, outer
 
 LOG_2PI = log(2.0 * pi)
 
@@ -134,10 +134,12 @@ def curvature(e: Evaluation, delta: Array, E: Array) -> tuple[Array, Array]:
     """Changes of Lᵀ∂J/∂μ and of the core of ∂J/∂S along δ = L⁻¹μ̇ and E = L⁻¹ṠL⁻ᵀ, symmetric.
 
     n(Er + δ)        ½n (EK + KE + δrᵀ + rδᵀ − E)
+
+    Of rows with designs δ and r are (d, P).
     """
     # K is symmetric but for rounding, which would make the two orders of two tangents differ.
     n, r, K = e.weight, e.residual, 0.5 * (e.scatter + e.scatter.T)
-    half = E @ K + np.multiply.outer(delta, r)
+    half = E @ K + outer(delta, r)
     return n * (E @ r + delta), 0.5 * n * (half + half.T - E)
 
 

@@ -20,13 +20,21 @@ WAYS = {
 }
 
 
+ENDS = {
+    "profile": "; intervals are from the profile of the likelihood",
+    "bootstrap": "; intervals are percentiles of a bootstrap",
+}
+
+
 def source_of_errors(fit: Fit, spread: Spread) -> str:
     """Where they come from, or why there are none."""
     if spread.errors is None:
         return f"No standard errors: {spread.reason}" if spread.reason else ""
     penalised = ", of the penalised likelihood" * bool(fit.prior)
     clustered = " and their dependence in clusters" * spread.clustered
-    return f"Standard errors are {WAYS[spread.errors.kind]}{clustered}{penalised}."
+    method = None if spread.intervals is None else spread.intervals.method
+    ends = ENDS.get(method or "", "")
+    return f"Standard errors are {WAYS[spread.errors.kind]}{clustered}{penalised}{ends}."
 
 
 def notes_on_errors(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, NeedsRowsError
+from mvngrad.fitting.intervals import AnyIntervals, wald_intervals_of
 from mvngrad.fitting.standard_errors import closed_errors, kind_for
-from mvngrad.inference.intervals import Intervals, as_level
+from mvngrad.inference.intervals import as_level
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
@@ -28,7 +30,7 @@ class Spread:
 
     level: float
     errors: StandardErrors | CompleteErrors | None = None
-    intervals: Intervals | None = None
+    intervals: AnyIntervals | None = None
     reason: str = ""
     said: tuple[str, ...] = ()
     clustered: bool = False
@@ -47,8 +49,11 @@ def spread_of(
     clusters: Any = None,
     *,
     at_any_cost: bool = False,
+    intervals: Callable[[], AnyIntervals] | None = None,
 ) -> Spread:
     """What can be had: of a kind that is asked for whatever it costs, by default what is cheap.
+
+    ``intervals`` makes others than Wald's, to be shown beside the standard errors.
 
     Raises
     ------
@@ -61,14 +66,15 @@ def spread_of(
     )
     if clusters is not None and meant != "sandwich":
         raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
-    asked = kind is not None or clusters is not None or at_any_cost
+    asked = kind is not None or clusters is not None or at_any_cost or intervals is not None
     reason = _reason(fit, meant, asked=asked)
     if reason:
         return Spread(level, reason=reason)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = fit.conf_int(level, kind=meant, clusters=clusters)
+            found = wald_intervals_of(fit, level, meant, clusters)
+            shown = found if intervals is None else intervals()
     except NeedsRowsError as error:
         return Spread(level, reason=str(error))
     except DataError as error:
@@ -76,7 +82,7 @@ def spread_of(
             raise
         return Spread(level, reason=str(error))
     said = tuple(dict.fromkeys(str(w.message) for w in caught))
-    return Spread(level, found.errors, found, said=said, clustered=clusters is not None)
+    return Spread(level, found.errors, shown, said=said, clustered=clusters is not None)
 
 
 def _reason(fit: Fit, kind: ErrorKind, *, asked: bool) -> str:

@@ -18,7 +18,6 @@ from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
 from mvngrad.inference.directions import Directions
 from mvngrad.inference.information import Information, Kind
-from mvngrad.inference.intervals import Intervals, as_level
 from mvngrad.inference.score_test import ScoreTest, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
 from mvngrad.inference.uncertainty import Uncertainty
@@ -77,16 +76,22 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
 
 def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
     """``Fit.standard_errors``."""
-    turned = fit.factor.shape if isinstance(fit.structure, Factor) else None
-    if clusters is None and (closed := closed_errors(fit, kind_for(fit, kind), turned)):
-        return closed
+    closed = None if clusters is not None else closed_errors(fit, kind_for(fit, kind))
+    return pushed_errors(fit, kind, clusters) if closed is None else closed
+
+
+def pushed_errors(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors:
+    """By the information of all directions of the model."""
     kind, of = uncertainty_of(fit, kind, clusters)
-    return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
+    return StandardErrors(kind, of, fit.coefficients, _turned(fit), fit.heywood)
 
 
-def closed_errors(
-    fit: Inferred, kind: ErrorKind, turned: tuple[int, ...] | None = None
-) -> CompleteErrors | None:
+def _turned(fit: Inferred) -> tuple[int, ...] | None:
+    """The shape of Λ where any rotation of it does as well."""
+    return fit.factor.shape if isinstance(fit.structure, Factor) else None
+
+
+def closed_errors(fit: Inferred, kind: ErrorKind) -> CompleteErrors | None:
     """Of complete rows and a free covariance, where the information is a large matrix."""
     d, grounds = len(fit.columns), fit.grounds
     if grounds is None or kind == "sandwich" or d * (d + 1) // 2 <= MANY or fit.prior:
@@ -97,14 +102,7 @@ def closed_errors(
     free = isinstance(grounds.mean, FreeMean)
     if not free and not np.allclose(grounds.sample.mean, fit.mean):  # type: ignore[union-attr]
         return None  # K = I, but r ≠ 0
-    return CompleteErrors(kind, lower_root(fit.root), fit.weight, free, turned)
-
-
-def intervals_of(fit: Inferred, level: Any, kind: Any, clusters: Any) -> Intervals:
-    """``Fit.conf_int`` by Wald's method."""
-    names = ("mean", "covariance", "deviations", "correlation", "factor", "noise")
-    values = {name: getattr(fit, name) for name in (*names, "factor_correlation", "coefficients")}
-    return Intervals(as_level(level), fit.standard_errors(kind, clusters=clusters), values)
+    return CompleteErrors(kind, lower_root(fit.root), fit.weight, free, _turned(fit))
 
 
 def delta_of(fit: Inferred, f: Function | str, kind: Any, clusters: Any) -> Delta:
@@ -154,7 +152,7 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
 def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     rows = rows_of(fit)
     squared = fit.weights_kind == "sampling"
-    numbers = None if clusters is None else _numbered(clusters, len(rows.X))
+    numbers = None if clusters is None else numbered(clusters, len(rows.X))
     B, total = meat(directions, rows, squared=squared, clusters=numbers)
     if not fit.prior and np.linalg.norm(total) > OTHER_DATA * fit.weight:
         raise DataError(
@@ -165,7 +163,8 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     return B
 
 
-def _numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+def numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Clusters of n rows, numbered from 0."""
     labels = np.asarray(clusters)
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")

@@ -153,7 +153,7 @@ class Uncertainty:
 
     def of_communalities(self, moves: Moves) -> Array:
         """1 − ψ_j/S_jj (m, d)."""
-        noise = _loaded(self.estimate, 0.0)[1]
+        noise = loaded_at(self.estimate, 0.0)[1]
         variances = self.deviations**2
         dS = np.diagonal(self.of_covariance(moves), axis1=1, axis2=2)
         return (noise / variances * dS - self.of_loaded(moves)[1]) / variances
@@ -176,13 +176,13 @@ class Uncertainty:
 
 
 def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
-    """Derivatives of ``_loaded`` along moves of θ (m, p), by differences."""
-    here = _loaded(at, 0.0)
+    """Derivatives of ``loaded_at`` along moves of θ (m, p), by differences."""
+    here = loaded_at(at, 0.0)
     size = float(np.abs(at.theta).max())
 
     def along(v: Array) -> tuple[Array, ...]:
         t = STEP / max(1.0, float(np.abs(v).max()) / size)
-        return difference(lambda x: _loaded(at, x * v, here[0]), t)
+        return difference(lambda x: loaded_at(at, x * v, here[0]), t)
 
     found = [along(v) for v in moves]
     return tuple(
@@ -198,7 +198,7 @@ def _of_scaled(relative: Array, R: Array) -> Array:
     return found
 
 
-def _loaded(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[Array, ...]:
+def loaded_at(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[Array, ...]:
     """Λ, ψ, Φ at unit diagonal and Λ at unit variances, at θ + v; signs of Λ as in ``like``."""
     loaded: Loaded | None = at.structure.loaded(at.theta + v)
     assert loaded is not None

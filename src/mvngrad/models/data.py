@@ -19,7 +19,7 @@ from mvngrad.core.information import (
     expected_product,
     observed_matrix,
 )
-from mvngrad.core.likelihood import Evaluation, curvature, evaluate
+from mvngrad.core.likelihood import Evaluation, curvature, evaluate, evaluate_about
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array, outer, solve_lower
@@ -76,8 +76,14 @@ class Complete(Unpenalised):
         return self.moments.weight * self.moments.frame.logdet
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
-        """The formula."""
-        return evaluate(self.moments, mu, S)
+        """The formula; for M (d, P) of designs with Σ w ζζᵀ = nI, moments those of residuals.
+
+        About Mζ they have the scatter C + nMMᵀ and Σ w (x − Mζ)ζᵀ = −nM.
+        """
+        if mu.ndim == 1:
+            return evaluate(self.moments, mu, S)
+        n = self.weight
+        return evaluate_about(n, -n * mu, self.moments.spread + n * outer(mu, mu), S)
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:  # noqa: ARG002 - e knows all
         """The formula's own curvature."""
