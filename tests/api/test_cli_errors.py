@@ -132,6 +132,57 @@ def test_the_output_in_the_documentation_is_the_output(mvngrad, monkeypatch):
     assert without_time[0] == without_time[1]
 
 
+# Other intervals
+
+
+@pytest.mark.parametrize("method", ["profile", "bootstrap"])
+def test_other_intervals_stand_beside_the_same_errors(mvngrad, data, method):
+    path, X = data
+    arguments = ("fit", path, "--ci", method, "--level", "0.8", "--seed", "3", "--threads", "1")
+    code, out, err = mvngrad(*arguments, "--json")
+    assert (code, err) == (0, "")
+    said, fit = strict(out), mg.fit(X)
+    asked = {"rng": 3, "threads": 1} if method == "bootstrap" else {}
+    ends = fit.conf_int(0.8, method, **asked)
+    found = said["intervals"]
+    assert (found["method"], found["level"]) == (method, 0.8)
+    assert list(found["mean"].values()) == ends.mean.tolist()
+    assert numbers(found["correlation"].values()).tolist() == ends.correlation.tolist()
+    assert list(said["standard_errors"]["mean"].values()) == fit.standard_errors().mean.tolist()
+    code, out, err = mvngrad(*arguments)
+    assert (code, err) == (0, "")
+    row = next(line.split() for line in out.splitlines() if line.startswith("a  "))
+    assert [float(x) for x in row[3:5]] == pytest.approx(ends.mean[0].tolist(), abs=6e-4)
+    assert {"profile": "from the profile", "bootstrap": "percentiles"}[method] in " ".join(
+        out.split()
+    )
+
+
+@pytest.mark.parametrize("covariance", ["factor:1", "ar1", "diagonal"])
+def test_profiles_of_other_models(mvngrad, tmp_path, rng, covariance):
+    X = rng.normal(size=(90, 1)) + rng.normal(size=(90, 4))
+    path = written(tmp_path / "x.csv", X, "abcd")
+    arguments = ("fit", path, "--ci", "profile", "--covariance", covariance)
+    assert mvngrad(*arguments)[0] == 0
+    said = strict(mvngrad(*arguments, "--json")[1])
+    assert said["intervals"]["factors"] is None
+    assert said["intervals"]["sd"]["a"][0] < said["intervals"]["sd"]["a"][1]
+    assert (said["standard_errors"]["factors"] is None) == (covariance != "factor:1")
+
+
+def test_no_interval_is_searched_for_that_is_not_shown(mvngrad, tmp_path, rng, monkeypatch):
+    from mvngrad.inference.profile import ProfileIntervals
+
+    for name in ("correlation", "deviations", "covariance"):
+        monkeypatch.setattr(ProfileIntervals, name, property(lambda _: pytest.fail("searched")))
+    X = rng.normal(size=(90, 1)) + rng.normal(size=(90, 17))
+    for d in (8, 17):
+        path = written(tmp_path / f"{d}.csv", X[:, :d], [f"v{k}" for k in range(d)])
+        code, out, _ = mvngrad("fit", path, "--ci", "profile")
+        assert code == 0
+        assert out.count("[0.025") == 1
+
+
 # Weights and clusters
 
 
@@ -210,6 +261,13 @@ def test_numbers_may_be_labels(mvngrad):
             "'robust' is not one of 'observed', 'expected', 'sandwich', 'none'",
         ),
         (["--ci", "exact"], 2, "'exact'"),
+        (["--ci", "profile", "--se", "none"], 2, "--ci profile is shown beside standard errors"),
+        (["--ci", "profile", "--clusters", "g"], 2, "use --ci bootstrap."),
+        (
+            ["--ci", "profile", "--weights", "w", "--weights-kind", "sampling"],
+            2,
+            "--ci profile is of the likelihood",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_words(mvngrad, sampled, arguments, code, words):

@@ -58,11 +58,11 @@ def test_exploratory_loadings_have_no_profile_and_everything_else_has(mvngrad):
     ("options", "message"),
     [
         (("--n-boot", "10"), "--n-boot is for --ci bootstrap"),
-        (("--ci", "profile", "--se", "none"), "leave --ci profile out too"),
+        (("--ci", "profile", "--se", "none"), "--ci profile is shown beside standard errors"),
         (("--ci", "jackknife"), "'jackknife' is not one of"),
         (
             ("--ci", "profile", "--weights", "year", "--weights-kind", "sampling"),
-            "--ci profile is of a likelihood",
+            "--ci profile is of the likelihood",
         ),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mvngrad.cli.failures import DATA, USAGE, Failure
 from mvngrad.cli.notes import incomplete
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mvngrad.core.ops import Array
+    from mvngrad.fitting.intervals import AnyIntervals
     from mvngrad.fitting.result import Fit
     from mvngrad.fitting.spread import Spread
     from mvngrad.io.csv import CsvTable
@@ -34,12 +36,17 @@ def require_errors_possible(request: FitRequest) -> None:
         raise Failure("--weights-kind is for --weights COLUMN.", USAGE)
     if request.clusters is not None and request.se not in (None, "sandwich"):
         raise Failure(f"--clusters is for --se sandwich; leave --se {request.se} out.", USAGE)
+
     if request.n_boot is not None and request.ci != "bootstrap":
         raise Failure("--n-boot is for --ci bootstrap.", USAGE)
-    if request.se == "none" and request.ci != "wald":
-        raise Failure(f"--se none leaves intervals out; leave --ci {request.ci} out too.", USAGE)
-    if request.ci == "profile" and request.weights_kind == "sampling":
-        raise Failure("--ci profile is of a likelihood, which sampling weights have not.", USAGE)
+    if request.ci != "wald" and request.se == "none":
+        raise Failure(f"--ci {request.ci} is shown beside standard errors; leave --se out.", USAGE)
+    if request.ci == "profile" and (request.clusters or request.weights_kind == "sampling"):
+        raise Failure(
+            "--ci profile is of the likelihood, and with clusters or weights of a sample there is "
+            "none; use --ci bootstrap.",
+            USAGE,
+        )
 
 
 def set_apart(request: FitRequest, data: CsvTable, asked: Sequence[str] | None) -> Apart:
@@ -84,7 +91,7 @@ def _require_whole(data: CsvTable, option: str, name: str | None, values: Any) -
     assert np.shape(values) == (len(data.table.rows),)
 
 
-def spread_for(request: FitRequest, fit: Fit, apart: Apart, progress: Progress) -> Spread:
+def spread_for(request: FitRequest, fit: Fit, apart: Apart) -> Spread:
     """Standard errors and intervals as asked for."""
     from mvngrad.fitting.spread import Spread, spread_of
 
@@ -93,17 +100,25 @@ def spread_for(request: FitRequest, fit: Fit, apart: Apart, progress: Progress) 
     labels = apart.labels
     if labels is not None and request.missing == "drop":
         labels = labels[~incomplete(apart.table.rows)]
-    method = cast(Any, request.ci)
-    asked = _asked(request, progress)
-    return spread_of(fit, request.level, request.se, labels, method=method, **asked)
-
-
-def _asked(request: FitRequest, progress: Progress) -> dict[str, Any]:
-    """What intervals by profile and bootstrap are made with; and how far they are."""
     if request.ci == "wald":
-        return {}
+        return spread_of(fit, request.level, request.se, labels)
+    with Progress() as progress:
+        intervals = partial(_intervals, request, fit, labels, progress)
+        return spread_of(fit, request.level, request.se, labels, intervals=intervals)
+
+
+def _intervals(
+    request: FitRequest, fit: Fit, labels: np.ndarray[Any, Any] | None, progress: Progress
+) -> AnyIntervals:
+    """By the profile of the likelihood, or a bootstrap."""
     if request.ci == "profile":
-        progress.say("profiling the likelihood")
-        return {}
-    given = {"n_boot": request.n_boot, "rng": request.seed, "threads": request.threads}
-    return {"progress": progress.refit, **{k: v for k, v in given.items() if v is not None}}
+        return fit.conf_int(request.level, "profile")
+    return fit.conf_int(
+        request.level,
+        "bootstrap",
+        clusters=labels,
+        n_boot=999 if request.n_boot is None else request.n_boot,
+        rng=request.seed,
+        threads=request.threads,
+        progress=progress.refit,
+    )

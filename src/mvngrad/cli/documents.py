@@ -173,7 +173,7 @@ def _like_estimates(
         return {name: named(names, row) for name, row in zip(names, values, strict=True)}
 
     factors = None
-    if of.noise is not None and rotation is None:
+    if fit.noise is not None and rotation is None:
         names = called or [f"f{k + 1}" for k in range(fit.factor.shape[1])]
         factors = {
             "loadings": _rows_of(columns, names, of, named),

@@ -159,13 +159,17 @@ def fit_table(table: Table, progress: Progress, **options: Any) -> Fit:
 def _show(request: FitRequest, fit: Fit, apart: Apart) -> None:
     from mvngrad.fitting.summary import summarise
 
-    with Progress() as progress:
-        spread = spread_for(request, fit, apart, progress)
     names = _factors(request)
-    if request.as_json:
-        show(of_fit(fit, request.rotate, names, spread))
-    else:
-        show(summarise(fit, spread, request.file.name, request.rotate, names))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spread = spread_for(request, fit, apart)
+        said = (
+            of_fit(fit, request.rotate, names, spread)
+            if request.as_json
+            else summarise(fit, spread, request.file.name, request.rotate, names)
+        )
+    notes.on_warnings(caught, fit)
+    show(said)
 
 
 def exit_code(fit: Fit) -> int:

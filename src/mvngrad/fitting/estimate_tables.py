@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.fitting.listing import Listing, coefficients, correlations, deviations, means
+from mvngrad.fitting.listing import Listing, coefficients, correlations, deviations, means, no_ends
 from mvngrad.fitting.numbers import aligned, decimals, digits_of_error, measured, paired
 from mvngrad.fitting.plaintext import PlainTable, short_names
 from mvngrad.fitting.spread import Spread
+from mvngrad.inference.intervals import Intervals
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
@@ -41,7 +43,10 @@ def moments_table(fit: Fit, spread: Spread) -> PlainTable:
     else:
         header = ("column", "mean", "std err", *spread.ends, deviation, "std err")
         cells = [
-            (*_with_error(mu, j, sigma.estimate[j]), *_with_error(sigma, j, sigma.estimate[j])[:2])
+            (
+                *_with_error(mu, j, sigma.estimate[j], mu.ends[j].tolist()),
+                *_with_error(sigma, j, sigma.estimate[j], []),
+            )
             for j in shown
         ]
     rows = list(zip(short_names(fit.columns), *_columns(cells), strict=False))
@@ -50,12 +55,21 @@ def moments_table(fit: Fit, spread: Spread) -> PlainTable:
     return PlainTable("", header, tuple(rows))
 
 
-def _with_error(of: Listing, k: int, unit: float) -> tuple[str, ...]:
-    """Estimate, error and both ends; where there is no error, the unit decides on digits."""
+def _with_error(of: Listing, k: int, unit: float, ends: list[float]) -> tuple[str, ...]:
+    """Estimate, error and ends; where there is no error, the unit decides on digits."""
     estimate, error = float(of.estimate[k]), float(of.error[k])
     if not error > 0.0:
-        return paired(estimate, unit)[0], without_error(error), "", ""
-    return tuple(measured([estimate, error, *of.ends[k].tolist()], error, digits_of_error(error)))
+        return paired(estimate, unit)[0], without_error(error), *[""] * len(ends)
+    return tuple(_by_error([estimate, error, *ends], error))
+
+
+def _by_error(numbers: list[float], error: float) -> list[str]:
+    """With the digits that the error leaves; nothing in place of an end that there is not."""
+    return _known(measured(numbers, error, digits_of_error(error)))
+
+
+def _known(said: Sequence[str]) -> list[str]:
+    return ["" if number == "nan" else number for number in said]
 
 
 def without_error(error: float, *, at_edge: bool = False) -> str:
@@ -80,7 +94,8 @@ def list_header(spread: Spread, *names: str, value: str = "estimate") -> tuple[s
     """Of a list of estimates whose rows have these names."""
     if spread.errors is None:
         return (*names, value)
-    return (*names, value, "std err", "z", "P>|z|", *spread.ends)
+    ends = () if spread.intervals is None else spread.ends
+    return (*names, value, "std err", "z", "P>|z|", *ends)
 
 
 def list_cells(of: Listing, digits: int | None = None) -> list[tuple[str, ...]]:
@@ -92,11 +107,8 @@ def list_cells(of: Listing, digits: int | None = None) -> list[tuple[str, ...]]:
             alone = f"{estimate:.4g}" if digits is None else f"{estimate:z.{digits}f}"
             return alone, without_error(error), "", "", "", ""
         numbers = [estimate, error, *of.ends[k].tolist()]
-        said = (
-            measured(numbers, error, digits_of_error(error))
-            if digits is None
-            else [f"{x:z.{digits}f}" for x in numbers]
-        )
+        fixed = None if digits is None else [f"{x:z.{digits}f}" for x in numbers]
+        said = _by_error(numbers, error) if fixed is None else _known(fixed)
         return *said[:2], f"{of.z[k]:z.2f}", p_value(of.pvalue[k]), *said[2:]
 
     return [cells(k) for k in range(len(of.names))]
@@ -169,11 +181,10 @@ def pair_table(title: str, of: Listing, spread: Spread, first: str = "column") -
     """Correlations of pairs, all with the decimals that show two digits of their errors."""
     told = of.error[of.error > 0.0]
     digits = decimals(float(np.median(told)), 2, least=3) if len(told) else 3
-    cells = list_cells(of, digits)
-    if spread.errors is None:
-        cells = [own[:1] for own in cells]
-    rows = [(*short_names(names), *own) for names, own in zip(of.names, cells, strict=True)]
-    return PlainTable(title, list_header(spread, first, "with", value="correlation"), tuple(rows))
+    header = list_header(spread, first, "with", value="correlation")
+    pairs = zip(of.names, list_cells(of, digits), strict=True)
+    rows = [(*short_names(names), *own)[: len(header)] for names, own in pairs]
+    return PlainTable(title, header, tuple(rows))
 
 
 def _matrix(names: Sequence[str], R: Array) -> PlainTable:
@@ -186,6 +197,9 @@ def _matrix(names: Sequence[str], R: Array) -> PlainTable:
 
 
 def _strongest(of: Listing, spread: Spread) -> PlainTable:
+    """Without intervals that would have to be searched for, of all pairs."""
+    if not isinstance(spread.intervals, Intervals):
+        spread, of = replace(spread, intervals=None), replace(of, find=lambda: no_ends(of))
     order = np.argsort(-np.abs(of.estimate), kind="stable")[:STRONGEST]
     some = of.some(order)
     return pair_table(f"The {STRONGEST} strongest of {len(of.names)} correlations", some, spread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def factor_tables(
         return
     of = factor_correlations(fit, spread)
     calls = dict(zip((f"f{k + 1}" for k in range(len(across))), across, strict=True))
-    of = of._replace(names=[(calls[a], calls[b]) for a, b in of.names])
+    of = replace(of, names=[(calls[a], calls[b]) for a, b in of.names])
     yield pair_table("Correlations of the factors", of, spread, "factor")
 
 

@@ -26,7 +26,7 @@ def intervals_of(
     if method not in get_args(IntervalMethod):
         raise DataError(f"method must be 'wald', 'profile' or 'bootstrap'; got {method!r:.60}.")
     if method == "wald":
-        return Intervals(level, standard_errors_of(fit, kind, clusters), estimates(fit))
+        return wald_intervals_of(fit, level, kind, clusters)
     if kind is not None:
         raise DataError(
             f"kind={kind!r:.60} is of standard errors, which method={method!r} does without."
@@ -41,6 +41,11 @@ def intervals_of(
     fit.require_frequencies("a profile of the likelihood")
     errors = pushed_errors(fit, "observed", None)
     return ProfileIntervals(level, errors, estimates(fit), fit.columns)
+
+
+def wald_intervals_of(fit: Inferred, level: float, kind: Any, clusters: Any) -> Intervals:
+    """Those that standard errors make."""
+    return Intervals(level, standard_errors_of(fit, kind, clusters), estimates(fit))
 
 
 def estimates(fit: Inferred) -> dict[str, Any]:

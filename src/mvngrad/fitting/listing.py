@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +23,28 @@ Index = npt.NDArray[np.intp]
 FIELDS = ("estimate", "std_err", "z", "pvalue", "lower", "upper")
 
 
-class Listing(NamedTuple):
+@final
+@dataclass(frozen=True, eq=False)
+class Listing:
     """Estimates of one kind: ``block`` is the attribute of the fit that they are entries of.
 
     names       of each, as ("x1",), or ("x1", "x2") of a pair of columns
     error       NaN where there is none; 0 where the estimate is fixed
-    ends        of the interval (m, 2)
     tested      whether it is a question if it be 0: not of variances
+    find        the ends of the intervals (m, 2): worked out when they are looked at
     """
 
     block: str
     names: Sequence[tuple[str, ...]]
     estimate: Array
     error: Array
-    ends: Array
     tested: Mask
+    find: Callable[[], Array]
+
+    @cached_property
+    def ends(self) -> Array:
+        """Lower and upper (m, 2)."""
+        return self.find()
 
     @property
     def z(self) -> Array:
@@ -51,9 +60,8 @@ class Listing(NamedTuple):
     def some(self, of: Index) -> Listing:
         """Those of these numbers, in that order."""
         names = [self.names[k] for k in of.tolist()]
-        return Listing(
-            self.block, names, self.estimate[of], self.error[of], self.ends[of], self.tested[of]
-        )
+        estimate, error, tested = self.estimate[of], self.error[of], self.tested[of]
+        return Listing(self.block, names, estimate, error, tested, lambda: self.ends[of])
 
     @property
     def fields(self) -> Array:
@@ -70,11 +78,19 @@ def _listing(
 ) -> Listing:
     """Entries that ``pick`` takes of an attribute, of its errors and of its intervals."""
     estimate, size = pick(getattr(fit, block)), len(names)
-    error, ends = np.full(size, np.nan), np.full((size, 2), np.nan)
-    if spread.errors is not None:
-        error = pick(getattr(spread.errors, block))
-        ends = pick(getattr(spread.intervals, block))
-    return Listing(block, names, estimate, error, ends, np.broadcast_to(tested, size))
+    errors = spread.errors
+    error = np.full(size, np.nan) if errors is None else pick(getattr(errors, block))
+
+    def ends() -> Array:
+        found = spread.intervals
+        return np.full((size, 2), np.nan) if found is None else pick(getattr(found, block))
+
+    return Listing(block, names, estimate, error, np.broadcast_to(tested, size), ends)
+
+
+def no_ends(of: Listing) -> Array:
+    """Where there are no intervals."""
+    return np.full((len(of.names), 2), np.nan)
 
 
 def means(fit: Fit, spread: Spread) -> Listing:

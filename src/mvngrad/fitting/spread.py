@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, NeedsRowsError
-from mvngrad.fitting.intervals import AnyIntervals, IntervalMethod, estimates
+from mvngrad.fitting.intervals import AnyIntervals, wald_intervals_of
 from mvngrad.fitting.standard_errors import closed_errors, kind_for
-from mvngrad.inference.intervals import Intervals, as_level
+from mvngrad.inference.intervals import as_level
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
@@ -48,17 +49,16 @@ def spread_of(
     clusters: Any = None,
     *,
     at_any_cost: bool = False,
-    method: IntervalMethod = "wald",
-    **asked_of_intervals: Any,
+    intervals: Callable[[], AnyIntervals] | None = None,
 ) -> Spread:
     """What can be had: of a kind that is asked for whatever it costs, by default what is cheap.
 
-    Intervals by profile or bootstrap, with what ``Fit.conf_int`` takes, beside the errors.
+    ``intervals`` makes others than Wald's, to be shown beside the standard errors.
 
     Raises
     ------
     DataError
-        If level, kind or clusters are not what they may be, or there are no such intervals.
+        If level, kind or clusters are not what they may be.
     """
     level, meant = (
         as_level(level),
@@ -66,42 +66,23 @@ def spread_of(
     )
     if clusters is not None and meant != "sandwich":
         raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
-    asked = kind is not None or clusters is not None or at_any_cost or method != "wald"
+    asked = kind is not None or clusters is not None or at_any_cost or intervals is not None
     reason = _reason(fit, meant, asked=asked)
     if reason:
         return Spread(level, reason=reason)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            errors = fit.standard_errors(meant, clusters=clusters)
+            found = wald_intervals_of(fit, level, meant, clusters)
+            shown = found if intervals is None else intervals()
     except NeedsRowsError as error:
         return Spread(level, reason=str(error))
     except DataError as error:
         if clusters is not None:
             raise
         return Spread(level, reason=str(error))
-    with warnings.catch_warnings(record=True) as more:
-        warnings.simplefilter("always")
-        intervals = _intervals(fit, Spread(level, errors), method, clusters, asked_of_intervals)
-    said = tuple(dict.fromkeys(str(w.message) for w in [*caught, *more]))
-    return Spread(level, errors, intervals, said=said, clustered=clusters is not None)
-
-
-def _intervals(
-    fit: Fit, spread: Spread, method: IntervalMethod, clusters: Any, asked: dict[str, Any]
-) -> AnyIntervals:
-    if method == "wald":
-        assert spread.errors is not None
-        return Intervals(spread.level, spread.errors, estimates(fit))
-    drawn_whole = clusters if method == "bootstrap" else None
-    found = fit.conf_int(spread.level, method, clusters=drawn_whole, **asked)
-    for name in ("mean", "deviations", "correlation", "coefficients", *_of_factors(fit)):
-        getattr(found, name)  # now, so that what there is to say of them is said
-    return found
-
-
-def _of_factors(fit: Fit) -> tuple[str, ...]:
-    return () if fit.noise is None else ("noise", "factor_correlation")
+    said = tuple(dict.fromkeys(str(w.message) for w in caught))
+    return Spread(level, found.errors, shown, said=said, clustered=clusters is not None)
 
 
 def _reason(fit: Fit, kind: ErrorKind, *, asked: bool) -> str:
