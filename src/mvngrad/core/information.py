@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
-from operator import add
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from mvngrad.core.curvature import (
     lower_of,
     symmetric,
     symmetric_cotangent,
-    whole_of,
 )
 from mvngrad.core.expected import blocks_of
 from mvngrad.core.marginal import Marginal
@@ -102,8 +100,32 @@ def _by_qr(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
         yield Seen(np.array([n]), (marginal.Q @ marginal.Q.T)[None], z[None], second[None])
 
 
+Triangles = tuple[Array, Array, Array]
+
+
 def _summed(parts: Iterator[Seen]) -> Whole:
-    return reduce(add, (whole_of(part) for part in parts))
+    """``whole_of`` of all, from lower triangles of Π and M: a quarter of the work, then widened."""
+    Pi, mixed, both = reduce(_added, (_triangles(part) for part in parts))
+    d = mixed.shape[1]
+    at = np.zeros((d, d), np.intp)
+    i, j, _ = lower_of(d)
+    at[i, j] = at[j, i] = np.arange(len(i))
+    ac = at.ravel()
+    return Whole(Pi[at], mixed[at], both[np.ix_(ac, ac)].reshape(d, d, d, d))
+
+
+def _triangles(seen: Seen) -> Triangles:
+    """Σ nΠ (t,), Σ nΠz (t, d) and Σ Π(M − ½nΠ) (t, t), t = d(d+1)/2, of some patterns."""
+    n, Pi, z, second = seen
+    i, j, _ = lower_of(z.shape[1])
+    nz = n[:, None] * z
+    flat = Pi[:, i, j]
+    M = second[:, i, j] + nz[:, i] * z[:, j] - 0.5 * n[:, None] * flat
+    return n @ flat, flat.T @ nz, flat.T @ M
+
+
+def _added(a: Triangles, b: Triangles) -> Triangles:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def _times(n: Array, matrices: Array) -> Array:

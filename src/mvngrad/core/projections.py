@@ -62,7 +62,7 @@ class Projections:
     @classmethod
     def at(cls, L: Array, groups: tuple[Group, ...]) -> Projections:
         """Of every pattern, by batches of QR."""
-        Q, W, logdets = zip(*(_triangularised(L[group.entries]) for group in groups), strict=True)
+        Q, W, logdets = zip(*(triangularised(L[group.entries]) for group in groups), strict=True)
         return cls(groups, Q, W, logdets)
 
     def expected(self, y: Array) -> Array:
@@ -71,7 +71,7 @@ class Projections:
         for group, W in zip(self.groups, self.W, strict=True):
             for rows, which in _blocks(group, W):
                 seen = np.take_along_axis(y[rows], group.entries[which], axis=1)
-                out[rows] = _each(W[which], seen)
+                out[rows] = each_times(W[which], seen)
         return out
 
     def projected(self, u: Array) -> Array:
@@ -80,7 +80,7 @@ class Projections:
         for group, Q in zip(self.groups, self.Q, strict=True):
             for rows, which in _blocks(group, Q):
                 part = Q[which]
-                out[rows] = _each(part, _each(part.transpose(0, 2, 1), u[rows]))
+                out[rows] = each_times(part, each_times(part.transpose(0, 2, 1), u[rows]))
         return out
 
     def spread(self, n: Array) -> Array:
@@ -106,8 +106,8 @@ class Projections:
         )
 
 
-def _triangularised(rows: Array) -> tuple[Array, Array, Array]:
-    """Q, W and 2 Σ log|Rⱼⱼ| for rows o of L (p, k, d)."""
+def triangularised(rows: Array) -> tuple[Array, Array, Array]:
+    """Q (p, d, k), W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) for rows o of L (p, k, d)."""
     Q, R = np.linalg.qr(rows.transpose(0, 2, 1))
     W = np.linalg.solve(R, Q.transpose(0, 2, 1)).transpose(0, 2, 1)
     return Q, W, 2.0 * np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))).sum(axis=1)
@@ -121,7 +121,7 @@ def _blocks(group: Group, matrices: Array) -> Iterator[tuple[Any, Any]]:
         yield group.rows[part], group.which[part]
 
 
-def _each(A: Array, x: Array) -> Array:
+def each_times(A: Array, x: Array) -> Array:
     """Aᵢxᵢ of (m, a, b) and (m, b)."""
     return np.matmul(A, x[:, :, None])[:, :, 0]
 

@@ -194,8 +194,10 @@ class Directions:
 
     def projected(self, s: Array) -> Array:
         """sU of packed cotangents s (m, D): along the directions (m, q + r)."""
-        size = self.estimate.location.size
-        return np.hstack([s[:, :size] @ self.of_mean.basis, s[:, size:] @ self.of_covariance.basis])
+        of_mean, of_S = np.hsplit(s, [self.estimate.location.size])
+        if not self.estimate.structure.saturated:  # else its basis is I
+            of_S = of_S @ self.of_covariance.basis
+        return np.hstack([of_mean @ self.of_mean.basis, of_S])
 
     def tangents(self, c: Array) -> tuple[Array, Array]:
         """δ (m, d) or (m, d, P) and E (m, d, d), whitened, along columns of c (q + r, m)."""
