@@ -17,7 +17,7 @@ from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, NeedsRowsError
 from mvngrad.fitting.regression import Regressed
 from mvngrad.inference.contributions import Rows
-from mvngrad.inference.information import Estimate
+from mvngrad.inference.estimate import Estimate
 from mvngrad.io.data import as_table
 from mvngrad.io.formula import designed, is_formula
 from mvngrad.models.data import Complete, Observed

@@ -26,7 +26,8 @@ from mvngrad.core.curvature import lower_of
 from mvngrad.core.ops import Array, Mask
 from mvngrad.core.projections import each_times, triangularised
 from mvngrad.core.sorting import distinct_in_order
-from mvngrad.inference.information import Directions, Estimate, packed_tangents
+from mvngrad.inference.estimate import Estimate, packed_tangents
+from mvngrad.inference.information import Directions
 
 BLOCK = 2**18  # numbers in the contributions of rows that are worked on together: 2 MB
 

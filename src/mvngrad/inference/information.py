@@ -17,88 +17,23 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import block_diag
 
 from mvngrad.core.curvature import symmetric
-from mvngrad.core.information import packed
-from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import DenseCovariance, whitened_scatter
-from mvngrad.core.ops import Array, Mask
+from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
-from mvngrad.models.means import Mean
-from mvngrad.models.protocol import Data
-from mvngrad.models.ridge import LoadingRidge
-from mvngrad.models.structure import Structure
+from mvngrad.inference.estimate import (
+    Estimate,
+    covariance_tangents,
+    mean_tangents,
+    packed_tangents,
+)
 
-Index = npt.NDArray[np.intp]
 Kind = Literal["observed", "expected"]
 
 BLIND = 1e-9  # share of the information of complete data below which there is none
 RANK = 1e-9  # singular value of A, its columns of length 1, that is a gauge
+EDGE = 1e-6  # share of it, of what J bends along where S stands still, above rounding
 MOST = 5000  # directions whose information is a matrix: 200 MB
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A model at its estimate, and the data seen from there.
-
-    data        in the frame x = M̂ζ + L̂z, where μ = 0 and S = I
-    location    μ̂ (d,), or M̂ (d, P) where rows have designs ζ
-    root        L̂ (d, d), lower-triangular
-    mean        μ or M as a function of means, or coefficients, in the units of the data
-    average     ζ at which the mean is reported
-    separate    whether the mean was estimated apart, by least squares: Σ w ζζᵀ = nI
-    """
-
-    data: Data
-    location: Array
-    root: Array
-    structure: Structure
-    theta: Array
-    mean: Mean
-    average: Array | None = None
-    separate: bool = False
-    ridge: LoadingRidge | None = None
-
-    @property
-    def weight(self) -> float:
-        """n."""
-        return self.data.weight
-
-    @cached_property
-    def covariance(self) -> DenseCovariance:
-        """Ŝ."""
-        return DenseCovariance(self.root)
-
-    @cached_property
-    def score(self) -> Score:
-        """∂J/∂S at the estimate, in the units of the data."""
-        here = DenseCovariance(np.eye(len(self.root)))
-        mu = np.zeros_like(self.data.center)
-        return Score(self.data.evaluation(mu, here).score.core, self.covariance)
-
-    @cached_property
-    def n_mean(self) -> int:
-        """Parameters of the mean."""
-        return len(self.mean.pull(self.location))
-
-    @cached_property
-    def held(self) -> Mask:
-        """Entries of θ at the edge of the family (p,)."""
-        held = self.structure.at_edge(self.theta, self.score)
-        return np.zeros(len(self.theta), dtype=bool) if held is None else held
-
-    def matrix(self, *, expected: bool) -> Array:
-        """M, in packed tangents of (μ, S) or (M, S)."""
-        mu, S = np.zeros_like(self.data.center), DenseCovariance(np.eye(len(self.root)))
-        M = self.data.information(self.data.evaluation(mu, S), mu, expected=expected)
-        if not self.separate:
-            return M
-        size, d = self.location.size, len(self.root)
-        apart = self.weight * np.eye(size + d * (d + 1) // 2)
-        apart[size:, size:] = M[-(d * (d + 1) // 2) :, -(d * (d + 1) // 2) :]
-        return apart
 
 
 class Block(NamedTuple):
@@ -110,6 +45,12 @@ class Block(NamedTuple):
     basis: Array
     moves: Array
     null: Array
+    units: Array
+
+    @property
+    def still(self) -> Array:
+        """The null space, of parameters in their own units (q, …)."""
+        return self.null / self.units[:, None]
 
     @classmethod
     def of(cls, A: Array) -> Block:
@@ -117,10 +58,11 @@ class Block(NamedTuple):
         sizes = np.linalg.norm(A, axis=0)
         units = np.where(sizes > 0.0, sizes, 1.0)
         if not A.shape[1]:
-            return cls(np.zeros((len(A), 0)), np.zeros((0, 0)), np.zeros((0, 0)))
+            return cls(np.zeros((len(A), 0)), np.zeros((0, 0)), np.zeros((0, 0)), units)
         U, s, Vt = np.linalg.svd(A / units, full_matrices=len(A) < A.shape[1])
         rank = int(np.count_nonzero(s > RANK * s[0])) if s[0] > 0.0 else 0
-        return cls(U[:, :rank], (Vt[:rank].T / s[:rank]) / units[:, None], Vt[rank:].T)
+        moves = (Vt[:rank].T / s[:rank]) / units[:, None]
+        return cls(U[:, :rank], moves, Vt[rank:].T, units)
 
     def along(self, U: Array) -> Array:
         """How parameters move along other tangents within the range of A (q, …)."""
@@ -149,9 +91,12 @@ class Directions:
         if at.structure.saturated:  # every S can be reached: U = I, whatever θ
             return cls(at, Block.of(A_mean), Block(np.eye(packed_size), *_unasked(packed_size)))
         found = Block.of(covariance_tangents(at, free))
-        moves = np.zeros((len(at.theta), found.moves.shape[1]))
-        moves[free] = found.moves
-        return cls(at, Block.of(A_mean), found._replace(moves=moves))
+        moves, null = (
+            np.zeros((len(at.theta), part.shape[1])) for part in (found.moves, found.null)
+        )
+        units = np.ones(len(at.theta))
+        moves[free], null[free], units[free] = found.moves, found.null, found.units
+        return cls(at, Block.of(A_mean), Block(found.basis, moves, null, units))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -168,20 +113,32 @@ class Directions:
         return np.block([[U.T @ M[a, b] @ V for V, b in parts] for U, a in parts])
 
     def bend(self) -> Array:
-        """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge."""
-        at, (q, r) = self.estimate, self.sizes
-        H = np.zeros((q + r, q + r))
-        moves = self.of_covariance.moves
-        if at.structure.saturated or not r:
+        """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge.
+
+        Along N, where S stands still, J may bend all the same: at an edge of the family, as of
+        covariances of lower rank. How θ moves along N is then left to J:  − B_un B_nn⁻¹ B_nu.
+        """
+        (q, r), H = self.sizes, np.zeros((sum(self.sizes),) * 2)
+        if self.estimate.structure.saturated or not r:
             return H
-        columns = [at.structure.pull_tangent(at.theta, at.score, v) for v in moves.T]
-        if at.ridge is not None:
-            columns = [
-                c + at.ridge.product(at.theta, v) for c, v in zip(columns, moves.T, strict=True)
-            ]
-        bent = moves.T @ np.array(columns).T
+        moves, still = self.of_covariance.moves, self.of_covariance.still
+        bent = moves.T @ self._bent(moves)
+        if still.shape[1]:
+            along = self._bent(still)
+            values, vectors = np.linalg.eigh(still.T @ along)
+            edges = values > EDGE * self.estimate.weight
+            cross = moves.T @ along @ vectors[:, edges]
+            bent -= (cross / values[edges]) @ cross.T
         H[q:, q:] = 0.5 * (bent + bent.T)
         return H
+
+    def _bent(self, v: Array) -> Array:
+        """∂²⟨G, S(θ)⟩, G held, and a ridge's, times columns of v (p, m)."""
+        at = self.estimate
+        columns = [at.structure.pull_tangent(at.theta, at.score, c) for c in v.T]
+        if at.ridge is not None:
+            columns = [b + at.ridge.product(at.theta, c) for b, c in zip(columns, v.T, strict=True)]
+        return np.array(columns).T
 
     def ridge_alone(self) -> Array:
         """What a ridge adds, alone."""
@@ -207,32 +164,9 @@ class Directions:
         return delta, np.array([symmetric(row, d) for row in v]).reshape(-1, d, d)
 
 
-def _unasked(size: int) -> tuple[Array, Array]:
+def _unasked(size: int) -> tuple[Array, Array, Array]:
     """Moves of no parameter: those of a saturated structure are worked out when asked for."""
-    return np.zeros((0, size)), np.zeros((0, 0))
-
-
-def mean_tangents(at: Estimate) -> Array:
-    """L⁻¹∂μ/∂β, or of M (…, q)."""
-    columns = [at.covariance.whiten(at.mean.push(v)).ravel() for v in np.eye(at.n_mean)]
-    return np.array(columns).reshape(at.n_mean, at.location.size).T
-
-
-def covariance_tangents(at: Estimate, entries: Index) -> Array:
-    """L⁻¹(∂S/∂θₖ)L⁻ᵀ, packed, of some entries of θ (…, p)."""
-    d, none = len(at.root), np.zeros(0)
-    A = np.empty((d * (d + 1) // 2, len(entries)))
-    unit = np.eye(len(at.theta))
-    for column, k in enumerate(entries.tolist()):
-        tangent = at.structure.push(at.theta, unit[k])
-        A[:, column] = packed(none, whitened_scatter(at.covariance, tangent))
-    return A
-
-
-def packed_tangents(at: Estimate) -> Array:
-    """A: tangents of all parameters (β, θ), those along which S stands still too (D, q)."""
-    of_theta = covariance_tangents(at, np.arange(len(at.theta)))
-    return block_diag(mean_tangents(at), of_theta)
+    return np.zeros((0, size)), np.zeros((0, 0)), np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from mvngrad.core.curvature import symmetric_cotangent
 from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
-from mvngrad.inference.information import Directions, Estimate, Information, Kind
+from mvngrad.inference.estimate import Estimate
+from mvngrad.inference.information import Directions, Information, Kind
 
 
 class ScoreTest(NamedTuple):

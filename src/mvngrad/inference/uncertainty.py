@@ -18,7 +18,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.inference.information import Block, Directions, Estimate, covariance_tangents
+from mvngrad.inference.estimate import Estimate, covariance_tangents
+from mvngrad.inference.information import Block, Directions
 from mvngrad.models.structure import Loaded
 
 STEP = 1e-3  # of a whitened coordinate: differences of fourth order are then good to 1e-11
