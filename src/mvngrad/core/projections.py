@@ -65,7 +65,7 @@ class Projections:
     @classmethod
     def at(cls, L: Array, groups: tuple[Group, ...]) -> Projections:
         """Of every pattern, by batches of QR."""
-        made = (_triangularised(L[group.entries]) for group in groups)
+        made = (triangularised(L[group.entries]) for group in groups)
         return cls(groups, *zip(*made, strict=True))
 
     def expected(self, y: Array) -> Array:
@@ -74,7 +74,7 @@ class Projections:
         for group, W in zip(self.groups, self.W, strict=True):
             for rows, which in _blocks(group, W):
                 seen = np.take_along_axis(y[rows], group.entries[which], axis=1)
-                out[rows] = _each(W[which], seen)
+                out[rows] = each_times(W[which], seen)
         return out
 
     def projected(self, u: Array) -> Array:
@@ -83,7 +83,7 @@ class Projections:
         for group, B, seen in self._thin:
             for rows, which in _blocks(group, B):
                 part = B[which]
-                along = _each(part, _each(part.transpose(0, 2, 1), u[rows]))
+                along = each_times(part, each_times(part.transpose(0, 2, 1), u[rows]))
                 out[rows] = along if seen else u[rows] - along
         return out
 
@@ -121,8 +121,8 @@ class Projections:
         )
 
 
-def _triangularised(rows: Array) -> tuple[Array, Array, Array, Array]:
-    """Q, N, W and 2 Σ log|Rⱼⱼ| for rows o of L (p, k, d)."""
+def triangularised(rows: Array) -> tuple[Array, Array, Array, Array]:
+    """Q (p, d, k), N beside it, W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) for rows o of L (p, k, d)."""
     k = rows.shape[1]
     both, R = np.linalg.qr(rows.transpose(0, 2, 1), mode="complete")
     Q, N, R = np.ascontiguousarray(both[:, :, :k]), both[:, :, k:].copy(), R[:, :k]
@@ -138,7 +138,7 @@ def _blocks(group: Group, matrices: Array) -> Iterator[tuple[Any, Any]]:
         yield group.rows[part], group.which[part]
 
 
-def _each(A: Array, x: Array) -> Array:
+def each_times(A: Array, x: Array) -> Array:
     """Aᵢxᵢ of (m, a, b) and (m, b)."""
     return np.matmul(A, x[:, :, None])[:, :, 0]
 

@@ -18,19 +18,20 @@ from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
 from mvngrad.inference.directions import Directions
 from mvngrad.inference.information import Information, Kind
-from mvngrad.inference.score_test import ScoreTest, score_test
+from mvngrad.inference.score_test import ScoreTest, packed_gradient, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
 from mvngrad.inference.uncertainty import Uncertainty
 from mvngrad.models.factor import Factor
 from mvngrad.models.means import FixedMean, FreeMean
 from mvngrad.models.named import structure_named
+from mvngrad.models.penalised import Penalised
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
 
 MANY = 250  # entries of S from which the closed form takes the place of a matrix
-OTHER_DATA = 1e-2  # |Σ w s|/n, whitened, that no estimate of those rows has
+OTHER_DATA = 1e-3  # |Σ w s + ∂J|/n, whitened, that rounding does not reach
 
 
 def information_of(fit: Inferred, kind: Any) -> Information:
@@ -68,6 +69,9 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     if clusters is not None and kind != "sandwich":
         raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
     information = information_of(fit, "observed" if kind == "sandwich" else kind)
+    if not fit.converged:  # at no maximum, the information says nothing of any estimate
+        everything = np.eye(information.size)
+        return kind, Uncertainty(information.directions, everything[:, :0], everything)
     root = information.root
     if kind == "sandwich":
         root = information.sandwich_root(_meat(fit, information.directions, clusters))
@@ -154,10 +158,13 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     squared = fit.weights_kind == "sampling"
     numbers = None if clusters is None else numbered(clusters, len(rows.X))
     B, total = meat(directions, rows, squared=squared, clusters=numbers)
-    if not fit.prior and np.linalg.norm(total) > OTHER_DATA * fit.weight:
+    at = directions.estimate
+    of_data = replace(at, data=at.data.data) if isinstance(at.data, Penalised) else at
+    then = directions.projected(packed_gradient(of_data)[None])[0]
+    if np.linalg.norm(total + then) > OTHER_DATA * fit.weight:
         raise DataError(
             "the data given to fit are no longer those that it was made from: the gradient of "
-            "their likelihood is not 0 at the estimate. They were changed in place, or the file "
+            "their likelihood at the estimate is another. They were changed in place, or the file "
             "was. Fit them anew."
         )
     return B

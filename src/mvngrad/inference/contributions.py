@@ -1,7 +1,7 @@
 """What each row says: the gradient of its log-likelihood at the estimate, and sums of its squares.
 
 In packed tangents whitened by L (``core.information``), with L_oᵀ = QR, e = QR⁻ᵀ(x_o − μ_o) and
-Π = QQᵀ,
+Π = QQᵀ (``core.projections``),
 
     s = (e ζᵀ, ½(eeᵀ − Π))            ζ = 1 for a common mean
 
@@ -22,14 +22,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.marginal import Marginal
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, Mask
+from mvngrad.core.projections import each_times, triangularised
 from mvngrad.core.sorting import distinct_in_order
 from mvngrad.core.whole import lower_of
 from mvngrad.inference.directions import Directions, packed_tangents
 from mvngrad.inference.estimate import Estimate
 
-BLOCK = 2**21  # numbers in the contributions of rows that are worked on together: 16 MB
+BLOCK = 2**18  # numbers in the contributions of rows that are worked on together: 2 MB
 
 Index = npt.NDArray[np.intp]
 
@@ -69,39 +69,46 @@ def meat(
     for these, s in _packed(directions.estimate, rows):
         c = directions.projected(s)
         total += w[these] @ c
-        if sums is None:
-            B += (c.T * (w[these] ** 2 if squared else w[these])) @ c
-        else:
+        if sums is not None:
             np.add.at(sums, clusters[these], w[these, None] * c)  # type: ignore[index]
+            continue
+        c *= (w[these] if squared else np.sqrt(w[these]))[:, None]
+        B += c.T @ c  # as one matrix with itself: half the work
     return (B if sums is None else sums.T @ sums), total
 
 
 def _packed(at: Estimate, rows: Rows) -> Iterator[tuple[Index, Array]]:
-    """Rows of one pattern, as many as fit, with their s (m, D)."""
-    d, observed = len(at.root), ~np.isnan(rows.X)
+    """Rows that observe equally many entries, as many as fit, with their s (m, D)."""
+    i, j, scale = lower_of(len(at.root))
+    for these, entries, which in _alike(~np.isnan(rows.X), at.location.size + len(i)):
+        Q, _, W, _ = triangularised(at.root[entries])
+        e = each_times(W[which], _residuals(at, rows, these, entries[which]))
+        spread = (Q @ Q.transpose(0, 2, 1))[:, i, j]
+        of_S = (e[:, i] * e[:, j] - spread[which]) * scale
+        yield these, np.hstack([_of_mean(e, rows, these), of_S])
+
+
+def _alike(observed: Mask, numbers: int) -> Iterator[tuple[Index, Index, Index]]:
+    """Some rows (m,), what their patterns observe (p, k), and which of these each row has (m,)."""
     first, ids, order = distinct_in_order(observed)
-    i, j, scale = lower_of(d)
-    size = max(BLOCK // (at.location.size + len(i)), 1)
-    for pattern, group in zip(
-        first, np.split(order, np.cumsum(np.bincount(ids))[:-1]), strict=True
-    ):
-        o = observed[pattern]
-        if not o.any():
-            continue
-        marginal = Marginal.of(at.root, o)
-        spread = (marginal.Q @ marginal.Q.T)[i, j]
-        for begin in range(0, len(group), size):
-            these = group[begin : begin + size]
-            e = marginal.whiten(_residuals(at, rows, these, o).T).T @ marginal.Q.T
-            yield these, np.hstack([_of_mean(e, rows, these), (e[:, i] * e[:, j] - spread) * scale])
+    patterns = observed[first]
+    sizes, of_rows = patterns.sum(axis=1), ids[order]
+    most = max(BLOCK // numbers, 1)
+    for k in np.unique(sizes[sizes > 0]):
+        alike = order[sizes[of_rows] == k]
+        for begin in range(0, len(alike), most):
+            these = alike[begin : begin + most]
+            found, which = np.unique(ids[these], return_inverse=True)
+            yield these, np.nonzero(patterns[found])[1].reshape(len(found), k), which
 
 
-def _residuals(at: Estimate, rows: Rows, these: Index, o: npt.NDArray[np.bool_]) -> Array:
-    """x_o − μ_o (m, |o|)."""
-    X = rows.X[these][:, o]
+def _residuals(at: Estimate, rows: Rows, these: Index, o: Index) -> Array:
+    """x_o − μ_o (m, k), of entries o (m, k)."""
+    X = rows.X[these[:, None], o]
     if rows.zeta is None:
         return np.asarray(X - at.location[o], dtype=np.float64)
-    return np.asarray(X - rows.zeta[these] @ at.location[o].T, dtype=np.float64)
+    fitted = np.take_along_axis(rows.zeta[these] @ at.location.T, o, axis=1)
+    return np.asarray(X - fitted, dtype=np.float64)
 
 
 def _of_mean(e: Array, rows: Rows, these: Index) -> Array:

@@ -23,6 +23,7 @@ from mvngrad.inference.estimate import Estimate
 Index = npt.NDArray[np.intp]
 
 RANK = 1e-9  # singular value of A, its columns of length 1, that is a gauge
+EDGE = 1e-6  # share of information, of what J bends along where S stands still, above rounding
 LOOSE = 1e-6  # of how far a parameter moves otherwise
 MOST = 5000  # directions whose information is a matrix: 200 MB
 
@@ -108,20 +109,32 @@ class Directions:
         return np.block([[U.T @ M[a, b] @ V for V, b in parts] for U, a in parts])
 
     def bend(self) -> Array:
-        """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge."""
-        at, (q, r) = self.estimate, self.sizes
-        H = np.zeros((q + r, q + r))
-        moves = self.of_covariance.moves
-        if at.structure.saturated or not r:
+        """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge.
+
+        Along N, where S stands still, J may bend all the same: at an edge of the family, as of
+        covariances of lower rank. How θ moves along N is then left to J:  − B_un B_nn⁻¹ B_nu.
+        """
+        (q, r), H = self.sizes, np.zeros((sum(self.sizes),) * 2)
+        if self.estimate.structure.saturated or not r:
             return H
-        columns = [at.structure.pull_tangent(at.theta, at.score, v) for v in moves.T]
-        if at.ridge is not None:
-            columns = [
-                c + at.ridge.product(at.theta, v) for c, v in zip(columns, moves.T, strict=True)
-            ]
-        bent = moves.T @ np.array(columns).T
+        moves, still = self.of_covariance.moves, self.of_covariance.null
+        bent = moves.T @ self._bent(moves)
+        if still.shape[1]:
+            along = self._bent(still)
+            values, vectors = np.linalg.eigh(still.T @ along)
+            edges = values > EDGE * self.estimate.weight
+            cross = moves.T @ along @ vectors[:, edges]
+            bent -= (cross / values[edges]) @ cross.T
         H[q:, q:] = 0.5 * (bent + bent.T)
         return H
+
+    def _bent(self, v: Array) -> Array:
+        """∂²⟨G, S(θ)⟩, G held, and a ridge's, times columns of v (p, m)."""
+        at = self.estimate
+        columns = [at.structure.pull_tangent(at.theta, at.score, c) for c in v.T]
+        if at.ridge is not None:
+            columns = [b + at.ridge.product(at.theta, c) for b, c in zip(columns, v.T, strict=True)]
+        return np.array(columns).T
 
     def ridge_alone(self) -> Array:
         """What a ridge adds, alone."""

@@ -30,7 +30,8 @@ class StandardErrors:
     coefficients             of a linear mean, shaped as they are; else None
 
     NaN: the data do not tell it, or it stands at the edge of what it may be (``boundary``), where a
-    standard error has no meaning. The others are then those given that edge.
+    standard error has no meaning. The others are then those given that edge. Of a fit that has not
+    converged there are none: all are NaN.
     """
 
     kind: ErrorKind

@@ -1,0 +1,107 @@
+"""What standard errors, tests and intervals refuse, and what they say then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mvngrad as mg
+
+
+@pytest.fixture(name="X")
+def rows(rng):
+    return rng.standard_normal((40, 3))
+
+
+@pytest.fixture(name="fit")
+def fitted(X):
+    return mg.fit(X)
+
+
+@pytest.mark.parametrize("kind", ["hessian", 3, ["observed"]])
+def test_kinds(fit, kind):
+    for ask in (fit.standard_errors, fit.cov_params, fit.information):
+        with pytest.raises(mg.DataError, match="kind must be 'observed'"):
+            ask(kind)
+
+
+def test_clusters(X, fit):
+    with pytest.raises(mg.DataError, match="clusters are for kind='sandwich'"):
+        fit.standard_errors(clusters=np.arange(40))
+    for wrong in (np.arange(39), np.zeros((40, 2)), "a"):
+        with pytest.raises(mg.DataError, match="one label a row"):
+            fit.standard_errors("sandwich", clusters=wrong)
+    del X
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, np.nan])
+def test_levels(fit, level):
+    with pytest.raises(mg.DataError, match="level must be"):
+        fit.conf_int(level)
+
+
+def test_functions(fit):
+    with pytest.raises(mg.DataError, match="a function by name is one of"):
+        fit.delta("kurtosis")
+    with pytest.raises(mg.DataError, match="takes a function"):
+        fit.delta(3)
+    with pytest.raises(mg.DataError, match="real numbers"):
+        fit.delta(lambda mean, S: mean + 1j)  # noqa: ARG005
+    with pytest.raises(mg.DataError, match="finite"):
+        fit.delta(lambda mean, S: np.full(2, np.inf))  # noqa: ARG005
+
+
+def test_moments_have_no_rows(X):
+    fit = mg.fit(mg.Moments.of(X))
+    assert np.isfinite(fit.standard_errors().covariance).all()
+    for ask in (lambda: fit.standard_errors("sandwich"), fit.score_contributions):
+        with pytest.raises(mg.NeedsRowsError, match="the rows of the data"):
+            ask()
+    assert fit.score_contributions(X).shape == (40, 9)
+
+
+def test_a_loaded_model_has_no_data(fit, tmp_path):
+    fit.save(tmp_path / "model.safetensors")
+    loaded = mg.load(tmp_path / "model.safetensors")
+    for ask in (loaded.information, loaded.standard_errors, loaded.score_contributions):
+        with pytest.raises(mg.NeedsRowsError, match="a model file"):
+            ask()
+
+
+def test_sampling_weights(X, rng):
+    with pytest.raises(mg.DataError, match="weights_kind must be"):
+        mg.fit(X, weights_kind="probability")
+    fit = mg.fit(X, weights=rng.uniform(0.5, 2.0, 40), weights_kind="sampling")
+    assert fit.standard_errors().kind == "sandwich"
+    for kind in ("observed", "expected"):
+        with pytest.raises(mg.DataError, match="Use kind='sandwich'"):
+            fit.standard_errors(kind)
+    with pytest.raises(mg.DataError, match="sampling"):
+        fit.score_test()
+
+
+def test_data_that_were_changed(X, fit):
+    X[0] += 100.0
+    with pytest.raises(mg.DataError, match="no longer those"):
+        fit.standard_errors("sandwich")
+
+
+def test_score_tests(X, fit):
+    with pytest.raises(mg.DataError, match="no direction"):
+        fit.score_test()
+    with pytest.raises(mg.DataError, match="not one of"):
+        fit.score_test("diagonal")
+    with pytest.raises(mg.DataError, match="mean must be"):
+        mg.fit(X, "diagonal").score_test(mean="known")
+
+
+def test_more_columns_than_a_matrix_of_information_holds(rng):
+    X = rng.standard_normal((150, 101))
+    with pytest.raises(mg.DataError, match="too large a matrix"):
+        mg.fit(X).standard_errors()
+
+
+def test_holes_make_the_expected_information_say_what_it_supposes(X):
+    X[0, 0] = np.nan
+    with pytest.warns(mg.DataWarning, match="MCAR"):
+        mg.fit(X).standard_errors("expected")
