@@ -61,7 +61,7 @@ def save(fit: Fit, path: PathLike) -> None:
     ModelFileError
         If the place cannot be written to, or ``load`` could not read the file back.
     """
-    arrays = {"mean": fit.mean, "factor": fit.factor, "trace": _trace_table(fit.trace)}
+    arrays = {"mean": fit.mean, "factor": fit.factor, "trace": fit.trace.as_table()}
     arrays |= {name: getattr(fit, name) for name in OPTIONAL if getattr(fit, name) is not None}
     if fit.given_params is not None:
         arrays["params"] = fit.given_params
@@ -143,10 +143,6 @@ def _named_coefficients(fit: Fit) -> Iterator[tuple[str, Array]]:
         yield from ((f"coefficients.{j}", beta) for j, beta in enumerate(fit.coefficients))
     elif fit.coefficients is not None:
         yield "coefficients", fit.coefficients
-
-
-def _trace_table(trace: Trace) -> Array:
-    return np.array(trace.steps, dtype=np.float64).reshape(len(trace), len(Step._fields))
 
 
 # Reading
@@ -275,16 +271,10 @@ def _params(file: Container, structure: Structure) -> Array | None:
 def _trace(file: Container, names: tuple[str, ...]) -> Trace:
     if names != Step._fields:
         raise ModelFileError(f"its trace must have the columns {', '.join(Step._fields)}.")
-    table = file.array("trace", (None, len(names)))
-    whole = {"iteration", "n_eval"}
-    counts = table[:, [name in whole for name in names]]
-    if not (np.abs(counts) < 2.0**53).all() or (counts != np.floor(counts)).any():
-        raise ModelFileError("its trace counts iterations and evaluations in fractions.")
-    columns = [
-        [int(x) for x in column] if name in whole else column
-        for name, column in zip(names, table.T.tolist(), strict=True)
-    ]
-    return Trace(tuple(map(Step._make, zip(*columns, strict=True))))
+    try:
+        return Trace.of_table(file.array("trace", (None, len(names))))
+    except DataError as error:
+        raise ModelFileError(str(error)) from error
 
 
 # Checking the numbers

@@ -8,10 +8,10 @@ import pytest
 import mvngrad as mg
 from holes import MURRAY, NAN, holed
 from mvngrad.core import threads
+from mvngrad.core.lanczos import lanczos
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads
 from mvngrad.fitting.convergence import Status
-from mvngrad.fitting.curvature import lanczos
 from mvngrad.models.structure import Structure
 
 

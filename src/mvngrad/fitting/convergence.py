@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.models.objective import Objective, Point
 
 WALL = 1e3
@@ -90,6 +90,23 @@ class Trace:
         """A header and a line an iteration."""
         lines = [",".join(Step._fields), *(",".join(map(repr, step)) for step in self.steps)]
         return "\n".join(lines) + "\n"
+
+    def as_table(self) -> Array:
+        """All of it as numbers (iterations, 6)."""
+        return np.array(self.steps, dtype=np.float64).reshape(len(self), len(Step._fields))
+
+    @classmethod
+    def of_table(cls, table: Array) -> Trace:
+        """What ``as_table`` made; iterations and evaluations must be whole numbers."""
+        whole = [name in {"iteration", "n_eval"} for name in Step._fields]
+        counts = table[:, whole]
+        if not (np.abs(counts) < 2.0**53).all() or (counts != np.floor(counts)).any():
+            raise DataError("its trace counts iterations and evaluations in fractions.")
+        columns = [
+            [int(x) for x in column] if is_whole else column
+            for is_whole, column in zip(whole, table.T.tolist(), strict=True)
+        ]
+        return cls(tuple(map(Step._make, zip(*columns, strict=True))))
 
 
 @dataclass(eq=False)
