@@ -12,6 +12,7 @@ import mvngrad as mg
 from cases import CASES, orthogonal
 from holes import NAN, holed
 from mvngrad.fitting.grounds import estimate_of
+from mvngrad.models import data
 from naive import Model, inverse
 
 # Five columns where three tell little; and not what creeps along its gauge.
@@ -111,6 +112,19 @@ def test_a_prior_adds_its_own_second_derivatives(X):
     S, N = fit.covariance, len(X) + kappa
     close(fit.standard_errors().mean, np.sqrt(np.diag(S) / len(X)))
     close(fit.standard_errors().covariance, np.sqrt((np.outer(*[np.diag(S)] * 2) + S**2) / N))
+
+
+@pytest.mark.parametrize("kind", ["observed", "expected"])
+def test_many_columns_go_by_products(kind, rng, monkeypatch):
+    X = holed(rng, 200, 5, 0.3, patterns=12)
+    for model in ("full", "compound-symmetry"):
+        fit = mg.fit(X, model)
+        whole = fit.standard_errors(kind)
+        whole.mean, whole.covariance  # noqa: B018 - worked out when asked for
+        with monkeypatch.context() as patch:
+            patch.setattr(data, "MOST_WHOLE", 0)
+            close(fit.standard_errors(kind).covariance, whole.covariance, 1e-10)
+            close(fit.standard_errors(kind).mean, whole.mean, 1e-10)
 
 
 # Weights, clusters and invariance
