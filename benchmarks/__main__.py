@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import machine
 
-SECTIONS = ("fit", "gradient", "moments", "evaluations", "missing", "factors", "startup")
+SECTIONS = ("fit", "gradient", "moments", "evaluations", "missing", "factors", "errors", "startup")
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 def _section(name: str, rounds: int) -> list[str]:
     # Imported here: no library may be loaded before the threads are pinned.
-    from benchmarks import evaluations, factors, fits, gradients, missing, startup
+    from benchmarks import errors, evaluations, factors, fits, gradients, missing, startup
 
     runners = {
         "fit": fits.section,
@@ -41,6 +41,7 @@ def _section(name: str, rounds: int) -> list[str]:
         "evaluations": evaluations.section,
         "missing": missing.section,
         "factors": factors.section,
+        "errors": errors.section,
         "startup": startup.section,
     }
     return runners[name](rounds)

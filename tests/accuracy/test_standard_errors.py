@@ -45,9 +45,9 @@ def monotone(rng):
     return X
 
 
-def scattered(rng):
+def scattered(rng, condition=1e4):
     """Entries lost by chance, in a few patterns."""
-    X = rng.standard_normal((60, 3)) @ factor_of_condition(3, 1e4, rng).T + 10.0
+    X = rng.standard_normal((60, 3)) @ factor_of_condition(3, condition, rng).T + 10.0
     lost = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 1], [0, 0, 1]], bool)
     X[lost[rng.integers(4, size=60)]] = NAN
     return X
@@ -77,6 +77,20 @@ def test_rows_with_holes(data, kind, rng):
     default = mg.fit(X).standard_errors(kind)
     assert entrywise_error(default.mean, of_mean) < 1e-6
     assert entrywise_error(default.covariance, of_S) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::mvngrad.IllConditionedWarning")
+@pytest.mark.filterwarnings("ignore:the expected information")
+@pytest.mark.parametrize("kind", ["observed", "expected"])
+@pytest.mark.parametrize("condition", [1e8, 1e10, 1e12])
+def test_rows_with_holes_and_nearly_collinear_columns(condition, kind, rng):
+    """1e12 is by QR, less than 1e10 by S⁻¹, and both have digits to spare."""
+    X = scattered(rng, condition)
+    fit = mg.fit(X, tol=1e-16)
+    of_mean, of_S = saturated_errors(X, fit, expected=kind == "expected")
+    errors = fit.standard_errors(kind)
+    assert entrywise_error(errors.mean, of_mean) < 1e-7
+    assert entrywise_error(errors.covariance, of_S) < 1e-7
 
 
 def factor_rows(rng, d, k):

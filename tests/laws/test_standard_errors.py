@@ -12,6 +12,7 @@ import mvngrad as mg
 from cases import CASES, orthogonal
 from holes import NAN, holed
 from mvngrad.fitting.grounds import estimate_of
+from mvngrad.models import data
 from naive import Model, inverse
 
 # Five columns where three tell little; and not what creeps along its gauge.
@@ -111,6 +112,19 @@ def test_a_prior_adds_its_own_second_derivatives(X):
     S, N = fit.covariance, len(X) + kappa
     close(fit.standard_errors().mean, np.sqrt(np.diag(S) / len(X)))
     close(fit.standard_errors().covariance, np.sqrt((np.outer(*[np.diag(S)] * 2) + S**2) / N))
+
+
+@pytest.mark.parametrize("kind", ["observed", "expected"])
+def test_many_columns_go_by_products(kind, rng, monkeypatch):
+    X = holed(rng, 200, 5, 0.3, patterns=12)
+    for model in ("full", "compound-symmetry"):
+        fit = mg.fit(X, model)
+        whole = fit.standard_errors(kind)
+        whole.mean, whole.covariance  # noqa: B018 - worked out when asked for
+        with monkeypatch.context() as patch:
+            patch.setattr(data, "MOST_WHOLE", 0)
+            close(fit.standard_errors(kind).covariance, whole.covariance, 1e-10)
+            close(fit.standard_errors(kind).mean, whole.mean, 1e-10)
 
 
 # Weights, clusters and invariance
@@ -259,7 +273,54 @@ def test_the_sum_of_two_structures(rng):
         close(one.mean, other.mean, 1e-6)
 
 
+def test_one_factor_of_three_columns_is_any_covariance_of_theirs(rng):
+    """λ₁² = s₁₂s₁₃/s₂₃, and so on: the errors are those of the delta method in the full model."""
+    X = rng.standard_normal((300, 1)) + rng.standard_normal((300, 3)) * [0.6, 0.8, 1.0]
+    X[rng.random(X.shape) < 0.1] = NAN
+    full, factor = mg.fit(X, tol=1e-18), mg.fit(X, mg.FactorAnalytic(1), tol=1e-18)
+
+    def common(S):
+        a, b, c = S[0, 1], S[0, 2], S[1, 2]
+        return np.array([a * b / c, a * c / b, b * c / a])
+
+    for kind in ("observed", "sandwich"):
+        errors = factor.standard_errors(kind)
+        for error, f in (
+            (errors.factor[:, 0], lambda mean, S: np.sqrt(common(S))),  # noqa: ARG005
+            (errors.noise, lambda mean, S: np.diag(S) - common(S)),  # noqa: ARG005
+            (errors.communalities, lambda mean, S: common(S) / np.diag(S)),  # noqa: ARG005
+        ):
+            close(error, full.delta(f, kind).error, 1e-6)
+
+
 # What is not told
+
+
+def test_at_the_edge_of_lower_rank_errors_are_those_of_that_rank():
+    """Covariances of random effects that would not be definite: S = Zl(Zl)ᵀ + σ²I."""
+    n, Z = 200, np.vander(np.linspace(0.0, 1.0, 5), 2)
+    S = np.eye(5) + Z @ [[-0.15, 0.3], [0.3, 1.0]] @ Z.T
+    data = mg.Moments.from_covariance(S, n)
+    fit = mg.fit(data, mg.RandomEffects(Z) + mg.Spherical(), tol=1e-18)
+    sigma = np.linalg.eigvalsh(fit.covariance)[0]
+    effect = np.linalg.lstsq(Z, fit.covariance - sigma * np.eye(5))[0]
+    U, s, _ = np.linalg.svd(effect @ np.linalg.pinv(Z).T)
+    assert s[1] < 1e-6 * s[0]  # of rank one
+    x = np.append(U[:, 0] * np.sqrt(s[0]), sigma)
+
+    def cov(x):
+        return np.outer(Z @ x[:2], Z @ x[:2]) + x[2] * np.eye(5)
+
+    def gradient(x):
+        P = np.linalg.inv(cov(x))
+        G = 0.5 * n * (P - P @ S @ P)
+        return np.append(2.0 * Z.T @ G @ Z @ x[:2], np.trace(G))
+
+    t = 1e-4 * np.eye(3)
+    H = np.array([(gradient(x + u) - gradient(x - u)) / 2e-4 for u in t])
+    A = np.array([(cov(x + u) - cov(x - u)) / 2e-4 for u in t])
+    expected = np.sqrt(np.einsum("aij,ab,bij->ij", A, np.linalg.inv(H), A))
+    close(fit.standard_errors().covariance, expected, 1e-5)
 
 
 def test_columns_that_are_never_seen_together(rng):

@@ -53,7 +53,14 @@ class Information:
 
     @cached_property
     def _spectrum(self) -> tuple[Array, Array]:
-        return np.linalg.eigh(self.core / self.directions.estimate.weight)
+        """Of H/n, directions of more than 1 in units of their own.
+
+        Near an edge of the family H is without bounds, and would drown in rounding what is beside.
+        """
+        H = self.core / self.directions.estimate.weight
+        units = np.sqrt(np.maximum(np.diagonal(H), 1.0))
+        values, vectors = np.linalg.eigh(H / np.multiply.outer(units, units))
+        return values, vectors / units[:, None]
 
     @property
     def identification(self) -> Identification:
@@ -64,7 +71,10 @@ class Information:
 
     @property
     def eigenvalues(self) -> Array:
-        """Of H/n (r,): shares of the information that complete data would have, if expected."""
+        """Of H/n (r,): shares of the information that complete data would have, if expected.
+
+        Where J bends more than complete data do, as at an edge, it is brought down to them.
+        """
         return self._spectrum[0]
 
     @property
@@ -92,7 +102,8 @@ class Information:
         """Directions that they do not (r, r − rank)."""
         if self.rank == self.size:
             return np.zeros((self.size, 0))
-        return self._spectrum[1][:, : self.size - self.rank]
+        found = self._spectrum[1][:, : self.size - self.rank]
+        return np.asarray(found / np.linalg.norm(found, axis=0))
 
     @cached_property
     def root(self) -> Array:
