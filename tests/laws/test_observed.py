@@ -20,6 +20,7 @@ from mvngrad.core.frame import AffineFrame
 from mvngrad.core.kernels import tensors
 from mvngrad.core.marginal import marginal_sums
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.projections import projected_sums
 from mvngrad.core.whole import compiled_whole, symmetric, symmetric_cotangent, whole, whole_at
 
 close = np.testing.assert_allclose
@@ -55,6 +56,7 @@ def test_every_way_is_the_marginal_and_the_density_row_by_row(seed, monkeypatch)
     at = in_frame(data, mu, L)
     true = marginal_sums(data, *at)
     same_sums(plain_sums(data, *at), true, data.weight)
+    same_sums(projected_sums(data, *at), true, data.weight)
     monkeypatch.setattr(expected, "KERNEL_WORK", 0.0)
     for safe in (0.0, np.inf):
         monkeypatch.setattr(expected, "SAFE", safe)

@@ -24,8 +24,8 @@ from mvngrad.core.grouping import KERNEL_WORK
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.patterns import Patterns
-from mvngrad.core.projections import Projections, groups_of
-from mvngrad.core.seen import Seen, is_plain, residuals, seen
+from mvngrad.core.projections import Projections, residuals
+from mvngrad.core.seen import Seen, is_plain, seen
 from mvngrad.core.threads import default_threads, map_reduce
 from mvngrad.core.whole import Product, whole
 
@@ -72,7 +72,7 @@ def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
 def _by_rows(data: Patterns, mu: Array, L: Array) -> Product:
     if len(data.counts) * data.d**2 > MOST_KEPT:
         return lambda delta, E: marginal_change(data, mu, L, delta, E).of_gradients
-    at = Projections.at(L, groups_of(data))
+    at = Projections.at(L, data.groups)
     z, ones = at.expected(residuals(data, mu)), data.kept.anchored[:, None]
     rows = product_of_rows(data, at, z, ones)
 

@@ -24,7 +24,7 @@ from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
-from mvngrad.core.projections import Group, Projections, groups_of
+from mvngrad.core.projections import Projections
 from mvngrad.core.sorting import Mask
 from mvngrad.core.whole import Product
 
@@ -48,15 +48,10 @@ class Design:
     basis: Array
     _latest: tuple[Array, Projections] | None = field(default=None, repr=False)
 
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """Patterns of one size together."""
-        return groups_of(self.patterns)
-
     def projections(self, L: Array) -> Projections:
         """At L: kept from the last call, since curvature is asked for where J was."""
         if self._latest is None or not np.array_equal(self._latest[0], L):
-            self._latest = L.copy(), Projections.at(L, self.groups)
+            self._latest = L.copy(), Projections.at(L, self.patterns.groups)
         return self._latest[1]
 
     def evaluate(self, M: Array, L: Array) -> Evaluation:

@@ -29,10 +29,12 @@ from mvngrad.core.marginal import Sums, marginal_sums
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.projections import projected_sums
 from mvngrad.core.sorting import Mask
 from mvngrad.core.threads import default_threads, map_reduce
 
 SAFE = 8.0  # cond(L) per column up to which ε·cond(S) is as good as ε√cond(S)
+MOST_KEPT = 2**22  # numbers in the projections of all patterns, a few times: 32 MB
 ONE_BY_ONE = 1e4  # what whitening a pattern by QR in NumPy is like
 BLOCK = 2**17  # numbers in the matrices of a block of patterns: 1 MB
 FEW = 12  # columns up to which the matrix of J's curvature, of 90 parameters, is made whole
@@ -77,8 +79,11 @@ def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
         if accurate or data.d > FEW or len(data.chunks) > 1:
             return _kernel_sums(kernel, data, mu, L, accurate), None
         return _of_one_chunk(kernel, data, mu, L)
-    if accurate or data.d > FEW or not _is_one_block(data):
-        return marginal_sums(data, mu, L) if accurate else plain_sums(data, mu, L), None
+    if accurate:
+        few = len(data.counts) * data.d**2 <= MOST_KEPT
+        return projected_sums(data, mu, L) if few else marginal_sums(data, mu, L), None
+    if data.d > FEW or not _is_one_block(data):
+        return plain_sums(data, mu, L), None
     block = Block(data.moments, *precisions(L @ L.T, data.pairs))
     sums = _sums_of(data, L, [block], mu)
     return sums, Made(mu, L, sums, block)

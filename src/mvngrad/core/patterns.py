@@ -17,7 +17,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Mask, distinct_in_order
 from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
+
+if TYPE_CHECKING:
+    from mvngrad.core.projections import Group
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
 CHUNK = 2**17  # numbers in rows that are worked on together: they stay in a second-level cache
@@ -118,6 +121,13 @@ class Patterns:
     def hole_ends(self) -> npt.NDArray[np.int64]:
         """The holes of pattern k are holes[hole_ends[k] : hole_ends[k + 1]] (p + 1,)."""
         return starts_of(self.d - self.observed.sum(axis=1))
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Patterns of one size together, for sums that go by rows."""
+        from mvngrad.core.projections import groups_of
+
+        return groups_of(self)
 
     @cached_property
     def chunks(self) -> list[tuple[int, int]]:

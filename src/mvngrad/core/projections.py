@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
+from mvngrad.core.marginal import Sums
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
 
@@ -146,3 +147,18 @@ def each_times(A: Array, x: Array) -> Array:
 def _outer(A: Array, B: Array) -> Array:
     """Σ_p A_p B_pᵀ of (p, d, k), as one product."""
     return np.tensordot(A, B, axes=([0, 2], [0, 2]))
+
+
+def projected_sums(data: Patterns, mu: Array, L: Array) -> Sums:
+    """What ``marginal_sums`` says, patterns of one size at a time."""
+    at, z, n = Projections.at(L, data.groups), residuals(data, mu), data.pattern_weights
+    z = at.expected(z)
+    _, w, a = data.kept
+    return Sums((w * a) @ z, (z.T * w) @ z, at.spread(n), at.logdet(n))
+
+
+def residuals(data: Patterns, mu: Array) -> Array:
+    """x − μ of the kept rows (r, d), 0 where missing."""
+    y = data.kept.z - np.multiply.outer(data.kept.anchored, mu)
+    y[~np.repeat(data.observed, np.diff(data.starts), axis=0)] = 0.0
+    return y

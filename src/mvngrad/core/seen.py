@@ -15,7 +15,7 @@ from mvngrad.core.expected import BLOCK, SAFE, Block, blocks_of
 from mvngrad.core.kept import Kept, pattern_moments
 from mvngrad.core.ops import Array, condition_estimate
 from mvngrad.core.patterns import Patterns
-from mvngrad.core.projections import Projections, groups_of
+from mvngrad.core.projections import Projections, residuals
 
 
 class Seen(NamedTuple):
@@ -49,7 +49,7 @@ def seen(data: Patterns, mu: Array, L: Array, *, plain: bool) -> Iterator[Seen]:
 
 def _by_rows(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
     """Π = QQᵀ, and moments of rows that are whitened one by one."""
-    at, size = Projections.at(L, groups_of(data)), max(BLOCK // data.d**2, 1)
+    at, size = Projections.at(L, data.groups), max(BLOCK // data.d**2, 1)
     z, (_, weights, anchored) = at.expected(residuals(data, mu)), data.kept
     for group, Q in zip(at.groups, at.Q, strict=True):
         starts = np.searchsorted(group.which, np.arange(len(Q) + 1))
@@ -59,10 +59,3 @@ def _by_rows(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
             kept = Kept(z[rows], weights[rows], anchored[rows])
             n, c, C = pattern_moments(kept, ends - ends[0])
             yield Seen(n, part @ part.transpose(0, 2, 1), c, C)
-
-
-def residuals(data: Patterns, mu: Array) -> Array:
-    """x − μ of the kept rows (r, d), 0 where missing."""
-    y = data.kept.z - np.multiply.outer(data.kept.anchored, mu)
-    y[~np.repeat(data.observed, np.diff(data.starts), axis=0)] = 0.0
-    return y
