@@ -139,8 +139,8 @@ def _read(fit: Estimates, source: Source) -> Rows:
     rows = rows._replace(weights=as_weights(source.weights, len(X)))
     if source.missing != "drop":
         return rows
-    there = ~np.isnan(X).any(axis=1)
-    return Rows(*(None if part is None else part[there] for part in rows))  # type: ignore[arg-type]
+    there = ~np.isnan(rows.X).any(axis=1, keepdims=True)
+    return rows._replace(X=np.where(there, rows.X, np.nan))  # what was dropped says nothing
 
 
 def with_design(fit: Estimates, X: Any, linear: Linear | None) -> Rows:

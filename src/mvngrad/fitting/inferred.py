@@ -97,7 +97,7 @@ class Inferred(Estimates, ABC):
     def score_contributions(self, data: Any = None, *, design: Any = None) -> Array:
         """∂ℓᵢ/∂(β, θ) of each row at the estimate (n, q); of the rows of the fit by default.
 
-        Weighted by the frequencies of the rows they sum to 0.
+        Weighted by the frequencies of the rows they sum to 0; a row of which nothing is used has 0.
 
         Examples
         --------
