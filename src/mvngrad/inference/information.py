@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mvngrad.core.curvature import symmetric
-from mvngrad.core.ops import Array
+from mvngrad.core.ops import Array, solve_lower
 from mvngrad.errors import DataError
 from mvngrad.inference.estimate import (
     Estimate,
@@ -105,12 +105,14 @@ class Directions:
 
     def along(self, M: Array) -> Array:
         """UᵀMU."""
-        size = self.estimate.location.size
-        parts = (
-            (self.of_mean.basis, slice(None, size)),
-            (self.of_covariance.basis, slice(size, None)),
-        )
-        return np.block([[U.T @ M[a, b] @ V for V, b in parts] for U, a in parts])
+        size, U = self.estimate.location.size, self.of_mean.basis
+        across = self._onto((U.T @ M[:size, size:]).T)
+        own = self._onto(self._onto(M[size:, size:]).T)
+        return np.block([[U.T @ M[:size, :size] @ U, across.T], [across, own]])
+
+    def _onto(self, v: Array) -> Array:
+        """Uᵀv of columns of the covariance's tangents; U = I where any S can be reached."""
+        return v if self.estimate.structure.saturated else self.of_covariance.basis.T @ v
 
     def bend(self) -> Array:
         """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge.
@@ -152,15 +154,13 @@ class Directions:
     def projected(self, s: Array) -> Array:
         """sU of packed cotangents s (m, D): along the directions (m, q + r)."""
         of_mean, of_S = np.hsplit(s, [self.estimate.location.size])
-        if not self.estimate.structure.saturated:  # else its basis is I
-            of_S = of_S @ self.of_covariance.basis
-        return np.hstack([of_mean @ self.of_mean.basis, of_S])
+        return np.hstack([of_mean @ self.of_mean.basis, self._onto(of_S.T).T])
 
     def tangents(self, c: Array) -> tuple[Array, Array]:
         """δ (m, d) or (m, d, P) and E (m, d, d), whitened, along columns of c (q + r, m)."""
         q, d = self.sizes[0], len(self.estimate.root)
         delta = (self.of_mean.basis @ c[:q]).T.reshape(-1, *self.estimate.location.shape)
-        v = (self.of_covariance.basis @ c[q:]).T
+        v = (c[q:] if self.estimate.structure.saturated else self.of_covariance.basis @ c[q:]).T
         return delta, np.array([symmetric(row, d) for row in v]).reshape(-1, d, d)
 
 
@@ -192,15 +192,33 @@ class Information:
         return along.T @ self.core @ along
 
     @cached_property
-    def _spectrum(self) -> tuple[Array, Array]:
-        """Of H/n, directions of more than 1 in units of their own.
+    def _shares(self) -> tuple[Array, Array]:
+        """H/n, directions of more than 1 in units of their own, and these units (r,).
 
         Near an edge of the family H is without bounds, and would drown in rounding what is beside.
         """
         H = self.core / self.directions.estimate.weight
         units = np.sqrt(np.maximum(np.diagonal(H), 1.0))
-        values, vectors = np.linalg.eigh(H / np.multiply.outer(units, units))
-        return values, vectors / units[:, None]
+        return H / np.multiply.outer(units, units), units
+
+    @cached_property
+    def _spectrum(self) -> tuple[Array, Array]:
+        values, vectors = np.linalg.eigh(self._shares[0])
+        return values, vectors / self._shares[1][:, None]
+
+    @cached_property
+    def _inverse_root(self) -> Array | None:
+        """T with TTᵀ = (H/n)⁻¹ by Cholesky, a tenth of the work; None where not all may be told.
+
+        The least eigenvalue of CCᵀ is 1/‖C⁻¹‖² at least.
+        """
+        H, units = self._shares
+        try:
+            C = np.asarray(np.linalg.cholesky(H), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return None
+        W = solve_lower(C, np.eye(len(H)))
+        return np.asarray(W.T / units[:, None]) if BLIND * (W * W).sum() < 1.0 else None
 
     @property
     def eigenvalues(self) -> Array:
@@ -218,22 +236,27 @@ class Information:
     @property
     def rank(self) -> int:
         """Directions that the data tell."""
+        if self._inverse_root is not None:
+            return self.size
         return int(np.count_nonzero(self.eigenvalues > BLIND))
 
     @property
     def blind(self) -> Array:
         """Directions that they do not (r, r − rank)."""
+        if self._inverse_root is not None:
+            return np.zeros((self.size, 0))
         found = self._spectrum[1][:, : self.size - self.rank]
         return np.asarray(found / np.linalg.norm(found, axis=0))
 
     @cached_property
     def root(self) -> Array:
         """T (r, rank) with TTᵀ = H⁻¹ where it is told."""
-        values, vectors = self._spectrum
-        told = values > BLIND
-        return np.asarray(
-            vectors[:, told] / np.sqrt(values[told] * self.directions.estimate.weight)
-        )
+        found = self._inverse_root
+        if found is None:
+            values, vectors = self._spectrum
+            told = values > BLIND
+            found = vectors[:, told] / np.sqrt(values[told])
+        return np.asarray(found / np.sqrt(self.directions.estimate.weight))
 
     def sandwich_root(self, meat: Array) -> Array:
         """T with TTᵀ = H⁻¹BH⁻¹, B (r, r) the meat."""
