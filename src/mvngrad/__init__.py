@@ -28,8 +28,15 @@ if TYPE_CHECKING:
         NotIdentifiedWarning,
         NotPositiveDefiniteError,
     )
+    from mvngrad.fitting.comparison import compare
     from mvngrad.fitting.convergence import Status, Step, Trace
     from mvngrad.fitting.fit import fit
+    from mvngrad.fitting.hypotheses import (
+        equal_covariances,
+        equal_means,
+        independence,
+        sphericity,
+    )
     from mvngrad.fitting.rank import select_rank
     from mvngrad.fitting.result import Fit
     from mvngrad.inference.missing import MissingReport
@@ -98,12 +105,17 @@ _HOME = {
     "Sum": "models.algebra",
     "Toeplitz": "models.toeplitz",
     "Trace": "fitting.convergence",
+    "compare": "fitting.comparison",
+    "equal_covariances": "fitting.hypotheses",
+    "equal_means": "fitting.hypotheses",
     "fit": "fitting.fit",
+    "independence": "fitting.hypotheses",
     "load": "modelfile",
     "nll": "core.nll",
     "nll_and_grad": "core.nll",
     "pool": "inference.pooling",
     "select_rank": "fitting.rank",
+    "sphericity": "fitting.hypotheses",
 }
 
 __all__ = [
@@ -150,12 +162,17 @@ __all__ = [
     "Toeplitz",
     "Trace",
     "__version__",
+    "compare",
+    "equal_covariances",
+    "equal_means",
     "fit",
+    "independence",
     "load",
     "nll",
     "nll_and_grad",
     "pool",
     "select_rank",
+    "sphericity",
 ]
 
 

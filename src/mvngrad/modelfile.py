@@ -24,6 +24,7 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.fitting.grounds import WeightsKind
 from mvngrad.fitting.result import Fit
 from mvngrad.io.container import Container, Document, one_error, opened, write
+from mvngrad.io.fingerprint import fingerprint_arrays, fingerprint_fields, fingerprint_in
 from mvngrad.io.momentsfile import load_moments, save_moments
 from mvngrad.io.record import (
     PathLike,
@@ -60,11 +61,11 @@ def save(fit: Fit, path: PathLike) -> None:
     ModelFileError
         If the place cannot be written to, or ``load`` could not read the file back.
     """
-    arrays = {"mean": fit.mean, "factor": fit.factor, "trace": _trace_table(fit.trace)}
+    arrays = {"mean": fit.mean, "factor": fit.factor, "trace": fit.trace.as_table()}
     arrays |= {name: getattr(fit, name) for name in OPTIONAL if getattr(fit, name) is not None}
     if fit.given_params is not None:
         arrays["params"] = fit.given_params
-    arrays |= dict(_named_coefficients(fit))
+    arrays |= dict(_named_coefficients(fit)) | fingerprint_arrays(fit.fingerprint)
     with one_error(f"write {os.fspath(path)}"):
         document = heading("fit") | _plain_fields(fit)
         document["structure"] = described(fit.structure, arrays, "structure")
@@ -130,6 +131,7 @@ def _plain_fields(fit: Fit) -> Document:
         plain["saturated"] = as_number(fit.saturated)
     if fit.prior:
         plain |= {"penalty": as_number(fit.penalty), "prior": list(fit.prior)}
+    plain |= fingerprint_fields(fit.fingerprint)
     if fit.coefficients is not None:
         plain["design"] = [list(names) for names in fit.design_names]
     return plain
@@ -141,10 +143,6 @@ def _named_coefficients(fit: Fit) -> Iterator[tuple[str, Array]]:
         yield from ((f"coefficients.{j}", beta) for j, beta in enumerate(fit.coefficients))
     elif fit.coefficients is not None:
         yield "coefficients", fit.coefficients
-
-
-def _trace_table(trace: Trace) -> Array:
-    return np.array(trace.steps, dtype=np.float64).reshape(len(trace), len(Step._fields))
 
 
 # Reading
@@ -177,6 +175,7 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
             trace=_trace(file, record.texts("trace")),
             warnings=record.texts("warnings"),
             given_params=_params(file, structure),
+            fingerprint=fingerprint_in(record, file, plain["weight"], plain["n_obs"], d),
             **plain,
         )
         record.require_all_read()
@@ -272,16 +271,10 @@ def _params(file: Container, structure: Structure) -> Array | None:
 def _trace(file: Container, names: tuple[str, ...]) -> Trace:
     if names != Step._fields:
         raise ModelFileError(f"its trace must have the columns {', '.join(Step._fields)}.")
-    table = file.array("trace", (None, len(names)))
-    whole = {"iteration", "n_eval"}
-    counts = table[:, [name in whole for name in names]]
-    if not (np.abs(counts) < 2.0**53).all() or (counts != np.floor(counts)).any():
-        raise ModelFileError("its trace counts iterations and evaluations in fractions.")
-    columns = [
-        [int(x) for x in column] if name in whole else column
-        for name, column in zip(names, table.T.tolist(), strict=True)
-    ]
-    return Trace(tuple(map(Step._make, zip(*columns, strict=True))))
+    try:
+        return Trace.of_table(file.array("trace", (None, len(names))))
+    except DataError as error:
+        raise ModelFileError(str(error)) from error
 
 
 # Checking the numbers

@@ -90,7 +90,7 @@ def test_factors_have_the_names_of_the_file(mvngrad, file, loadings):
     code, out, _ = mvngrad("fit", file[0], "--loadings", loadings)
     header = next(line for line in out.splitlines() if "uniqueness" in line)
     assert code == 0
-    assert header.split() == ["one", "two", "uniqueness"]
+    assert header.replace("std err", "").split() == ["one", "two", "uniqueness"]
 
 
 def test_a_dash_is_no_label(mvngrad, file, tmp_path):

@@ -12,7 +12,7 @@ from commandline import PENGUINS, holed, strict, written
 def test_penguins(mvngrad):
     code, out, err = mvngrad("fit", PENGUINS)
     assert code == 0
-    for words in ("Rows        344", "Missing     0.5%, 2 patterns", "local, certified"):
+    for words in ("Rows        344", "Missing     8 cells (0.5%), 2 patterns", "local, certified"):
         assert words in out
     assert err == "Note: left out columns without numbers: species, island, sex.\n"
 

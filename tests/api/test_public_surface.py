@@ -99,6 +99,31 @@ def test_signature_of_select_rank():
     assert inspect.signature(mg.select_rank).parameters["criterion"].default == "bic"
 
 
+def test_signature_of_compare():
+    assert parameters(mg.compare) == ["fits", "names"]
+    assert keyword_only(mg.compare) == ["names"]
+    fits = [mg.fit([[0.0, 1.0], [1.0, 3.0], [3.0, 2.0], [2.0, 9.0]], c) for c in ("full", "ar1")]
+    members = "rows tests statistic df pvalue warnings to_frame summary _repr_html_"
+    assert [name for name in members.split() if not hasattr(mg.compare(*fits), name)] == []
+
+
+def test_members_of_goodness():
+    test = mg.fit([[0.0, 1.0], [1.0, 3.0], [3.0, 2.0], [2.0, 9.0]], "diagonal").goodness()
+    members = """statistic df pvalue correction rmsea rmsea_interval rmsea_pvalue cfi tli srmr
+    baseline"""
+    assert [name for name in members.split() if not hasattr(test, name)] == []
+
+
+def test_signatures_of_tests():
+    for function in (mg.equal_means, mg.equal_covariances):
+        assert parameters(function) == ["groups", "correction"]
+    assert parameters(mg.independence) == ["data", "blocks", "correction"]
+    assert parameters(mg.sphericity) == ["data", "correction"]
+    for function in (mg.equal_means, mg.equal_covariances, mg.independence, mg.sphericity):
+        assert keyword_only(function) == ["correction"]
+        assert inspect.signature(function).parameters["correction"].default == "bartlett"
+
+
 def test_signatures_of_moments():
     assert parameters(mg.Moments.of) == ["X", "weights", "frame", "threads"]
     assert parameters(mg.Moments.from_covariance) == ["S", "n", "mean", "ddof"]

@@ -8,10 +8,10 @@ import pytest
 import mvngrad as mg
 from holes import MURRAY, NAN, holed
 from mvngrad.core import threads
+from mvngrad.core.lanczos import lanczos
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import default_threads
 from mvngrad.fitting.convergence import Status
-from mvngrad.fitting.curvature import lanczos
 from mvngrad.models.structure import Structure
 
 
@@ -152,3 +152,14 @@ def test_threads_asked_for_hold_in_every_iteration(rng, monkeypatch):
     mg.fit(holed(rng, 60, 3, 0.3), threads=3, callback=lambda _: seen.add(default_threads()))
     assert seen == {3}
     assert default_threads() == 8
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 4, 5])
+def test_what_no_row_tells_is_left_out_of_the_curvature(blocks, rng):
+    """Pairs of columns in b sets of rows, never together: 1/b of all rows tell of each."""
+    Y = rng.standard_normal((blocks, 15, blocks, 2))
+    Y[~np.eye(blocks, dtype=bool)[:, None, :, None].repeat(15, 1).repeat(2, 3)] = NAN
+    with pytest.warns(mg.NotIdentifiedWarning, match="never observed together") as said:
+        fit = mg.fit(Y.reshape(15 * blocks, 2 * blocks))
+    assert fit.curvature == pytest.approx(1.0 / blocks, rel=1e-6)
+    assert len(said) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 
 import mvngrad as mg
 from holes import MURRAY, NAN, holed
+from mvngrad.core import threads
+from mvngrad.core.expected import evaluate_observed
+from mvngrad.fitting import whitened
 from mvngrad.fitting.convergence import Status
 from mvngrad.fitting.methods import DRIVERS
+from mvngrad.fitting.placing import WARM_UP
 from mvngrad.models.data import Complete, Observed
 
 close = np.testing.assert_allclose
@@ -209,6 +214,42 @@ def test_callback_max_iter_and_interrupt(X):
 
     with pytest.warns(mg.ConvergenceWarning, match="interrupted"):
         assert mg.fit(X, callback=interrupt).status is Status.INTERRUPTED
+
+
+@pytest.mark.parametrize("k", range(1, 12))
+def test_interrupted_inside_an_evaluation(X, monkeypatch, k):
+    """On the way to the start there is nothing to return; from there on the best point so far."""
+    steps, calls = len(mg.fit(X).trace) - 1, 0
+    assert steps >= 3
+
+    def evaluate(*at):
+        nonlocal calls
+        calls += 1
+        if calls == k:
+            raise KeyboardInterrupt
+        return evaluate_observed(*at)
+
+    monkeypatch.setattr(whitened, "evaluate_observed", evaluate)
+    if k <= WARM_UP:
+        with pytest.raises(KeyboardInterrupt):
+            mg.fit(X)
+        assert_let_go()
+        return
+    ends = k > WARM_UP + steps
+    said = nullcontext() if ends else pytest.warns(mg.ConvergenceWarning, match="interrupted")
+    with said:
+        fit = mg.fit(X)
+    assert fit.status is (Status.CONVERGED if ends else Status.INTERRUPTED)
+    if not ends:
+        assert len(fit.trace) == k - WARM_UP  # the start, and a step each
+        assert fit.nll <= fit.trace[-1].nll * (1 + 1e-14)
+    assert fit.nll == pytest.approx(mg.nll(X, fit.mean, fit.factor), rel=1e-12)
+    assert_let_go()
+
+
+def assert_let_go():
+    """BLAS has the threads it had, and no limit is left behind."""
+    assert (threads._pin.inside, threads._limit.get()) == (0, None)
 
 
 def test_a_fit_pickles_and_comes_back_from_a_file(X, tmp_path):

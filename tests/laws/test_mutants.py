@@ -72,6 +72,11 @@ def unscaled_pull(self, theta, score):
     return (2.0 * (score @ self.factor(theta)))[np.tril_indices(self.columns)]
 
 
+def tangent_of_entries(self, theta, score, v):
+    """Without what a logarithm bends."""
+    return self.factor_pull(theta, 2.0 * (score @ self.factor_push(theta, v)))
+
+
 MUTANTS = [
     # law, structure, what is wrong
     ("covariance", Diagonal, {"cov": lambda _, t: np.diag(np.exp(2.0 * t))}),
@@ -94,6 +99,32 @@ MUTANTS = [
         {"push": lambda _, __, v: np.diag(v), "pull": lambda _, __, G: G.diagonal()},
     ),
     ("tangent", Factor, {"push": lambda *_: np.zeros((D, D))}),
+    (
+        "whitened_push",
+        Factor,
+        {"push_halves": lambda self, t, v: (self.factor(v), 2 * self.factor(t))},
+    ),
+    (
+        "whitened_push",
+        Cholesky,
+        {"push_halves": lambda self, t, _: (self.factor(t), self.factor(t))},
+    ),
+    ("whitened_push", Factor, {"whitened_push": lambda self, t, v, _: self.push(t, v)}),
+    ("whitened_push", Diagonal, {"whitened_push": lambda _, __, v, ___: np.diag(0.5 * v)}),
+    ("pull_tangent", Diagonal, {"pull_tangent": lambda *_: np.zeros(D)}),
+    ("pull_tangent", Diagonal, {"pull_tangent": lambda self, t, G, v: 2 * v * self.pull(t, G)}),
+    ("pull_tangent", Cholesky, {"pull_tangent": tangent_of_entries}),
+    ("pull_tangent", Factor, {"pull_tangent": lambda self, t, G, _: self.pull(t, G)}),
+    (
+        "pull_tangent",
+        Factor,
+        {"pull_tangent": lambda self, _, G, v: (G.dense() @ self.factor(v)).ravel()},
+    ),
+    (
+        "pull_tangent",
+        Diagonal,  # right along itself to twelve digits, but no second derivative of anything
+        {"pull_tangent": lambda self, t, G, v: v * self.pull(t, G) + 3e-12 * v[::-1] * [1, 2, 3]},
+    ),
     ("taylor", Diagonal, {"pull": lambda _, __, G: G.diagonal()}),
     ("taylor", Diagonal, {"pull": lambda _, t, G: -G.diagonal() * np.exp(t)}),
     ("equivariance", Diagonal, {"rescale": lambda _, t, T: t + np.log(T)}),

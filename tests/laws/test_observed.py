@@ -9,20 +9,18 @@ from scipy.stats import multivariate_normal
 import mvngrad as mg
 from holes import NAN, factor, holed
 from mvngrad.core import expected
-from mvngrad.core.curvature import (
-    compiled_whole,
-    curvature_at,
-    curvature_product,
-    marginal_change,
-    symmetric,
-    symmetric_cotangent,
-    whole,
+from mvngrad.core.curvature import curvature_at, curvature_product, marginal_change
+from mvngrad.core.expected import (
+    diagonal_sums,
+    evaluate_observed,
+    expected_sums,
+    plain_sums,
 )
-from mvngrad.core.expected import evaluate_observed, expected_sums, plain_sums
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.kernels import tensors
 from mvngrad.core.marginal import marginal_sums
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.whole import compiled_whole, symmetric, symmetric_cotangent, whole, whole_at
 
 close = np.testing.assert_allclose
 
@@ -68,6 +66,18 @@ def test_every_way_is_the_marginal_and_the_density_row_by_row(seed, monkeypatch)
     )
     assert mg.nll(X, mu, L, weights=weights) == pytest.approx(J, rel=1e-11, abs=1e-11)
     assert evaluate_observed(data, *at).nll + data.log_volume == pytest.approx(J, rel=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_at_a_diagonal_covariance_the_closed_form_is_the_marginal(seed, monkeypatch):
+    X, weights, mu, L = design(seed)
+    data = Patterns.of(X, weights)
+    mu, L = in_frame(data, mu, np.diag(np.diagonal(L)))
+    true = marginal_sums(data, mu, L)
+    same_sums(expected_sums(data, mu, L), true, data.weight)
+    monkeypatch.setattr("mvngrad.core.patterns.CHUNK", 1)
+    parts = Patterns.of(np.vstack([X] * 30), None if weights is None else np.tile(weights, 30))
+    same_sums(diagonal_sums(parts, mu, np.diagonal(L)), marginal_sums(parts, mu, L), parts.weight)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -190,6 +200,21 @@ def test_every_way_to_the_matrix_of_the_curvature_is_the_marginal(seed):
     scale = np.abs(true).max() + data.weight
     for way in (whole(data, mu, L), compiled_whole(tensors, data, mu, L)):
         close(way.matrix(), true, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("work", [0.0, np.inf], ids=["compiled", "NumPy"])
+def test_what_an_evaluation_made_serves_the_curvature_there(seed, work, monkeypatch):
+    X, weights, mu, L = design(seed)
+    monkeypatch.setattr(expected, "KERNEL_WORK", work)
+    monkeypatch.setattr("mvngrad.core.whole.KERNEL_WORK", work)
+    monkeypatch.setattr(expected, "SAFE", np.inf)
+    data = Patterns.of(X, weights)
+    mu, L = in_frame(data, mu, L)
+    made = evaluate_observed(data, mu, L).made
+    assert (made is None) == (X.shape[1] == 1)  # of one column S is diagonal
+    found, true = whole_at(data, mu, L, made).matrix(), whole(data, mu, L).matrix()
+    close(found, true, atol=1e-11 * (np.abs(true).max() + data.weight))
 
 
 @pytest.mark.parametrize("seed", range(20))

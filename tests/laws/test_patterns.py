@@ -87,14 +87,42 @@ def test_rows_read_in_blocks_of_any_size_are_kept_alike(rng, monkeypatch, collin
     assert_same(whole, Patterns.of(X, w, merged=False), rng)
 
 
-def test_units_by_powers_of_two_and_shifts_change_no_bit(rng):
+@pytest.mark.parametrize(
+    "kind", ["float64", "float32", "Fortran", "strided", "collinear", "weighted"]
+)
+def test_the_compiled_loop_keeps_the_rows_that_numpy_keeps(rng, monkeypatch, kind):
+    """Those that are replaced by QR among them, and more rows than one sum runs over."""
+    X, w = holed(rng, 4000, 4, 0.2), None
+    if kind == "collinear":
+        X[:, 3] = X[:, 0] + 1e-6 * X[:, 3]
+    if kind == "weighted":
+        w = rng.exponential(size=len(X)) * (rng.random(len(X)) < 0.9)
+    X = X.astype(np.float32) if kind == "float32" else X
+    X = np.asfortranarray(X) if kind == "Fortran" else X
+    X = np.repeat(X, 2, axis=1)[:, ::2] if kind == "strided" else X
+    monkeypatch.setattr("mvngrad.core.grouping.KERNEL_WORK", np.inf)
+    true = Patterns.of(X, w)
+    monkeypatch.setattr("mvngrad.core.grouping.KERNEL_WORK", 0.0)
+    found = Patterns.of(X, w)
+    if kind in {"Fortran", "strided"}:
+        plain = Patterns.of(np.ascontiguousarray(X)).kept
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found.kept, plain, strict=True))
+    assert len(true.kept.z) < 400 < 3 * 256 < true.counts.max()
+    np.testing.assert_array_equal(found.starts, true.starts)
+    for a, b in zip(found.kept, true.kept, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("work", [0.0, np.inf], ids=["compiled", "NumPy"])
+def test_units_by_powers_of_two_and_shifts_change_no_bit(rng, monkeypatch, work):
+    monkeypatch.setattr("mvngrad.core.grouping.KERNEL_WORK", work)
     X = np.round(holed(rng, 200, 3, 0.3) * 2**20) / 2**20
     units, shift = 2.0 ** np.array([20.0, -20.0, 3.0]), 2.0**26
     a, b = Patterns.of(X), Patterns.of((X + shift) * units)
     assert a.kept.z.tobytes() == b.kept.z.tobytes()
 
 
-@pytest.mark.parametrize("d", [1, 7, 8, 9, 64, 65, 130])
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 16, 17, 30, 64, 65, 130])
 def test_patterns_of_any_width(d, rng):
     X = holed(rng, 50, d, 0.3)
     data = Patterns.of(X, merged=False)

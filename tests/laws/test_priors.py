@@ -197,8 +197,8 @@ def test_regressions_shrink_residuals(X, rng):
 
 def test_reports_and_files(X, tmp_path):
     fit = mg.fit(X, prior=mg.InverseWishart(shrinkage=0.2))
-    assert "Penalised" in fit.summary()
-    assert "InverseWishart(shrinkage=0.2, target='diagonal')" in fit.summary()
+    assert "Penalised" in str(fit.summary())
+    assert "InverseWishart(shrinkage=0.2, target='diagonal')" in str(fit.summary())
     fit.save(tmp_path / "model")
     loaded = mg.load(tmp_path / "model")
     assert (loaded.penalty, loaded.prior) == (fit.penalty, fit.prior)

@@ -220,6 +220,7 @@ def shaped_fit(fit) -> mg.Fit:
         structure=structure,
         given_params=np.array([0.5]),
         factor=structure.factor(np.array([0.5])),
+        fingerprint=None,
     )
 
 

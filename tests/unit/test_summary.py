@@ -10,7 +10,7 @@ import pytest
 import mvngrad as mg
 from mvngrad.errors import DataError
 from mvngrad.fitting.numbers import aligned, fixed, general, paired
-from mvngrad.fitting.plaintext import PlainTable, as_text, parts, table_text
+from mvngrad.fitting.plaintext import PlainTable, as_text, fact_lines, parts, table_text
 from mvngrad.fitting.summary import holes, summarise
 
 
@@ -23,7 +23,7 @@ def fitted(rng, d=3, n=200, **options):
 
 def test_says_everything_once(rng):
     fit = fitted(rng)
-    text = fit.summary()
+    text = str(fit.summary())
     for fact in ("Rows", "Columns", "Log-likelihood", "AIC", "BIC", "Parameters", "Method"):
         assert text.count(fact) == 1
     assert f"{fit.loglik:.3f}" in text
@@ -38,8 +38,8 @@ def test_means_and_deviations_can_be_read_back(rng):
     fit = fitted(rng, d=5)
     rows = {row[0]: row[1:] for row in summarise(fit).tables[0].rows}
     for name, mean, deviation in zip(fit.columns, fit.mean, fit.deviations, strict=True):
-        said = [float(x) for x in rows[name]]
-        assert said == pytest.approx([mean, deviation], abs=6e-4 * deviation)
+        said = [float(rows[name][k]) for k in (0, 4)]
+        assert said == pytest.approx([mean, deviation], abs=1e-3 * deviation)
 
 
 def test_correlations_are_the_lower_triangle(rng):
@@ -58,37 +58,37 @@ def test_many_columns_are_abbreviated(rng):
     fit = fitted(rng, d=60)
     said = summarise(fit)
     assert said.tables[0].rows[-1][0] == "… and 20 more"
-    assert "\n… and 20 more\n" in fit.summary()
+    assert "\n… and 20 more\n" in str(fit.summary())
     assert said.tables[1].title == "The 15 strongest of 1770 correlations"
     i, j = np.tril_indices(60, -1)
     strongest = np.sort(np.abs(fit.correlation[i, j]))[::-1][:15]
     shown = [abs(float(row[2])) for row in said.tables[1].rows]
     np.testing.assert_allclose(shown, strongest, atol=5e-4)
-    assert len(fit.summary().splitlines()) < 90
+    assert len(str(fit.summary()).splitlines()) < 90
 
 
 @pytest.mark.parametrize("covariance", ["diagonal", "spherical"])
 def test_no_correlations_where_the_model_has_none(rng, covariance):
-    text = fitted(rng, covariance=covariance).summary()
+    text = str(fitted(rng, covariance=covariance).summary())
     assert "Correlations" not in text
     assert re.search(rf"Covariance +{covariance}\b", text)
 
 
 def test_one_column_and_another_structure(rng):
-    assert "Correlations" not in fitted(rng, d=1).summary()
-    assert repr(mg.Factor()) in fitted(rng, covariance=mg.Factor()).summary()
+    assert "Correlations" not in str(fitted(rng, d=1).summary())
+    assert repr(mg.Factor()) in str(fitted(rng, covariance=mg.Factor()).summary())
 
 
 def test_not_converged_is_said_in_words(rng):
     fit = fitted(rng, d=6, method="gradient-descent", max_iter=1)
-    text = fit.summary()
+    text = str(fit.summary())
     assert "not converged (max iter)" in text
     assert f"Warning: {fit.warnings[0]}." in text
 
 
 def test_weights_are_mentioned_where_they_are_not_rows(rng):
     X = rng.normal(size=(50, 2))
-    assert "50 (total weight 25)" in mg.fit(X, weights=np.full(50, 0.5)).summary()
+    assert "50 (total weight 25)" in str(mg.fit(X, weights=np.full(50, 0.5)).summary())
 
 
 def test_missing_values_are_summed_up(rng):
@@ -98,23 +98,24 @@ def test_missing_values_are_summed_up(rng):
     fit = mg.fit(X, n_starts=2, rng=0)
     facts = dict(summarise(fit).facts)
     share = np.isnan(X[~np.isnan(X).all(axis=1)]).mean()
-    assert facts["Missing"] == f"{share:.1%}, {len(fit.missing.patterns)} patterns"
+    cells = holes(fit).cells
+    assert facts["Missing"] == f"{cells} cells ({share:.1%}), {len(fit.missing.patterns)} patterns"
     assert facts["Maximum"] == "best of 2 starts, certified"
     assert facts["Rows"] == f"{fit.n_obs} and {fit.n_empty} empty"
-    assert "numpy.cov" not in fit.summary()
+    assert "numpy.cov" not in str(fit.summary())
     assert holes(fit).cells == fit.n_obs * 3 - fit.missing.counts.sum()
 
 
 def test_a_few_missing_values_do_not_look_like_none(rng):
     X = rng.normal(size=(3000, 2))
     X[0, 0] = np.nan
-    assert "Missing     <0.1%, 2 patterns" in mg.fit(X).summary()
+    assert "Missing     1 cell (<0.1%), 2 patterns" in str(mg.fit(X).summary())
 
 
 def test_fits_without_rows_say_nothing_of_missing_values(rng):
     fit = mg.fit(mg.Moments.of(rng.normal(size=(50, 2))))
     assert holes(fit) is None
-    assert "Missing" not in fit.summary()
+    assert "Missing" not in str(fit.summary())
 
 
 def test_warnings_are_wrapped(rng):
@@ -125,10 +126,18 @@ def test_warnings_are_wrapped(rng):
 def test_long_and_odd_names_stay_on_their_line(rng):
     X = rng.normal(size=(30, 3))
     fit = mg.fit(X, columns=["n" * 80, "two\nlines", "Größe (cm)"])
-    text = fit.summary()
+    text = str(fit.summary())
     assert max(map(len, text.splitlines())) <= 100
     assert "two lines" in text
     assert "Größe (cm)" in text
+
+
+def test_facts_are_in_one_column_where_two_are_too_wide():
+    facts = (("Covariance", "c" * 60), ("Rows", "3"), ("AIC", "4"), ("Status", "s" * 30))
+    narrow, wide = fact_lines(facts, 100).splitlines(), fact_lines(facts, 120).splitlines()
+    assert [line.split()[0] for line in narrow] == ["Covariance", "Rows", "AIC", "Status"]
+    assert len(wide) == 2
+    assert wide[0].endswith("AIC     4")
 
 
 @pytest.mark.parametrize("width", [1, 30, 60, 100, 1000])

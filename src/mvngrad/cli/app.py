@@ -13,7 +13,7 @@ import click
 from mvngrad._version import __version__
 from mvngrad.cli import options
 from mvngrad.cli.options import METHODS, MISSING, ROTATIONS, STRUCTURES
-from mvngrad.cli.request import FitRequest, ImputeRequest, InspectRequest
+from mvngrad.cli.request import CompareRequest, FitRequest, ImputeRequest, InspectRequest
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _METHODS = textwrap.fill(", ".join(METHODS), 88, break_on_hyphens=False)
@@ -46,6 +46,13 @@ Exit codes:
   1  the data cannot be used
   2  the command was called wrongly
   130  interrupted (Ctrl-C); what was found so far is printed
+"""
+
+COMPARE_EPILOG = """\b
+Exit codes:
+  0  compared
+  1  a file cannot be read, or the models are not of the same data
+  2  the command was called wrongly
 """
 
 
@@ -100,6 +107,7 @@ def app() -> None:
     help="Rows with a missing value: fiml uses what they have (full information maximum "
     "likelihood), drop leaves them out, raise refuses them.",
 )
+@options.weighing_options
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -118,6 +126,7 @@ def app() -> None:
 @options.n_starts_option
 @options.seed_option
 @options.threads_option
+@options.error_options
 @options.json_option
 @click.option(
     "--trace",
@@ -137,7 +146,8 @@ def app() -> None:
 def fit(context: click.Context, /, **given: Any) -> None:
     """Fit N(μ, S) to the numeric columns of a CSV FILE.
 
-    Prints means, standard deviations, correlations, the log-likelihood and how the fit ended.
+    Prints means, standard deviations and correlations with their standard errors and intervals,
+    the log-likelihood and how the fit ended.
 
     The first line of FILE names the columns; commas, tabs or semicolons separate them. Columns
     without any number are left out, with a note. Empty, NA, N/A, NaN, null, None and . mark a
@@ -217,6 +227,23 @@ def impute(context: click.Context, /, **given: Any) -> None:
     from mvngrad.cli.impute import impute_file
 
     _carry_out(context, impute_file, ImputeRequest(**given))
+
+
+@app.command("compare", epilog=COMPARE_EPILOG)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="MODEL MODEL [...]")
+@options.json_option
+@options.debug_option
+@click.pass_context
+def compare(context: click.Context, /, **given: Any) -> None:
+    """Compare MODELs of the same data, written by mvngrad fit -o.
+
+    Prints log-likelihood, AIC, BIC, AICc and Akaike weight of each, and likelihood ratio tests of
+    neighbours by number of parameters, which are taken to be nested: the smaller a case of the
+    larger. What to mind, as where a test is on a boundary, is said below.
+    """
+    from mvngrad.cli.compare import compare_files
+
+    _carry_out(context, compare_files, CompareRequest(**given))
 
 
 def _carry_out(context: click.Context, command: Callable[[Any], int], request: Any) -> None:

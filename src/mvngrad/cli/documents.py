@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from mvngrad.cli.failures import in_shell_words
 
 if TYPE_CHECKING:
     from mvngrad.cli.inspection import Inspection
     from mvngrad.core.ops import Array
     from mvngrad.fitting.result import Fit
+    from mvngrad.fitting.spread import Spread
 
+Named = Callable[[Sequence[str], Any], dict[str, Any]]
 PER_COLUMN = ("observed", "missing", "mean", "sd", "min", "max")
 MOST_PATTERNS = 1000  # most frequent first; ``missing.patterns`` counts them all
 
 
-def of_fit(fit: Fit, rotation: Any = None, factors: Sequence[str] | None = None) -> dict[str, Any]:
+def of_fit(
+    fit: Fit,
+    rotation: Any = None,
+    factors: Sequence[str] | None = None,
+    spread: Spread | None = None,
+) -> dict[str, Any]:
     """Everything a program may ask of the fit."""
-    columns = fit.columns
+    columns, counts = fit.columns, fit.weights_kind == "frequency"
     return {
         "version": fit.version,
         "status": fit.status.name.lower(),
@@ -27,8 +36,8 @@ def of_fit(fit: Fit, rotation: Any = None, factors: Sequence[str] | None = None)
         "loglik": number(fit.loglik),
         "penalty": number(fit.penalty),
         "prior": list(fit.prior),
-        "aic": number(fit.aic),
-        "bic": number(fit.bic),
+        "aic": number(fit.aic) if counts else None,
+        "bic": number(fit.bic) if counts else None,
         "n_obs": fit.n_obs,
         "n_empty": fit.n_empty,
         "weight": number(fit.weight),
@@ -41,12 +50,13 @@ def of_fit(fit: Fit, rotation: Any = None, factors: Sequence[str] | None = None)
         "seconds": number(fit.seconds),
         "columns": list(columns),
         "mean": _named(columns, fit.mean),
-        "coefficients": _coefficients(fit),
+        "coefficients": _coefficients(fit, fit.coefficients, _named),
         "covariance": _square(columns, fit.covariance),
         "factor": [[number(x) for x in row] for row in fit.factor.tolist()],
         "factors": _factors(fit, rotation, factors),
         "saturated": None if fit.saturated is None else number(fit.saturated),
         "missing": _missing(fit),
+        **of_spread(fit, spread, rotation, factors),
         "not_identified": [list(pair) for pair in fit.not_identified],
         "warnings": list(fit.warnings),
     }
@@ -112,17 +122,18 @@ def _factors(fit: Fit, rotation: Any, called: Sequence[str] | None) -> dict[str,
     }
 
 
-def _coefficients(fit: Fit) -> dict[str, Any] | None:
+def _coefficients(fit: Fit, given: Any, named: Named) -> dict[str, Any] | None:
     """{column: {coefficient: value}}, or {coefficient: value} of those that columns share."""
-    given, names = fit.coefficients, fit.design_names
+    names = fit.design_names
     if given is None:
         return None
     if isinstance(given, list):
         triples = zip(fit.columns, names, given, strict=True)
-        return {column: _named(labels, beta) for column, labels, beta in triples}
-    if given.ndim == 1:
-        return dict(_named(names[0], given))
-    return {c: _named(names[0], beta) for c, beta in zip(fit.columns, given.T, strict=True)}
+        return {column: named(labels, beta) for column, labels, beta in triples}
+    if fit.coefficients.ndim == 1:  # type: ignore[union-attr]
+        return named(names[0], given)
+    each = (given[:, j] for j in range(len(fit.columns)))
+    return {c: named(names[0], beta) for c, beta in zip(fit.columns, each, strict=True)}
 
 
 def _missing(fit: Fit) -> dict[str, Any] | None:
@@ -132,12 +143,72 @@ def _missing(fit: Fit) -> dict[str, Any] | None:
     return None if found is None else dict(found._asdict())
 
 
+# Standard errors and intervals
+
+
+def of_spread(
+    fit: Fit, spread: Spread | None, rotation: Any, called: Sequence[str] | None
+) -> dict[str, Any]:
+    """Both by the names of the estimates, null where there are none, and why."""
+    errors = None if spread is None else spread.errors
+    intervals = None if spread is None else spread.intervals
+    if spread is None or errors is None or intervals is None:
+        reason = None if spread is None else in_shell_words(spread.reason) or None
+        return {"standard_errors": None, "intervals": None, "no_standard_errors": reason}
+    of_errors = {"kind": errors.kind, **_like_estimates(fit, errors, _named, rotation, called)}
+    of_ends = _like_estimates(fit, intervals, _named_ends, rotation, called)
+    return {
+        "standard_errors": of_errors,
+        "intervals": {"level": intervals.level, "method": intervals.method, **of_ends},
+        "no_standard_errors": None,
+    }
+
+
+def _like_estimates(
+    fit: Fit, of: Any, named: Named, rotation: Any, called: Sequence[str] | None
+) -> dict[str, Any]:
+    columns = fit.columns
+
+    def square(names: Sequence[str], values: Any) -> dict[str, Any]:
+        return {name: named(names, row) for name, row in zip(names, values, strict=True)}
+
+    factors = None
+    if fit.noise is not None and rotation is None:
+        names = called or [f"f{k + 1}" for k in range(fit.factor.shape[1])]
+        factors = {
+            "loadings": _rows_of(columns, names, of, named),
+            "uniquenesses": named(columns, of.noise),
+            "correlation": square(names, of.factor_correlation),
+        }
+    return {
+        "mean": named(columns, of.mean),
+        "coefficients": _coefficients(fit, of.coefficients, named),
+        "sd": named(columns, of.deviations),
+        "covariance": square(columns, of.covariance),
+        "correlation": square(columns, of.correlation),
+        "factors": factors,
+    }
+
+
+def _rows_of(
+    columns: Sequence[str], names: Sequence[str], of: Any, named: Named
+) -> dict[str, Any] | None:
+    """Of loadings; null where these have no interval of the kind that was asked for."""
+    if not getattr(of, "has_loadings", True):
+        return None
+    return {c: named(names, row) for c, row in zip(columns, of.factor, strict=True)}
+
+
 def _square(columns: Sequence[str], values: Array) -> dict[str, dict[str, float | None]]:
     return {name: _named(columns, row) for name, row in zip(columns, values, strict=True)}
 
 
 def _named(columns: Sequence[str], values: Array) -> dict[str, float | None]:
     return {name: number(x) for name, x in zip(columns, values.tolist(), strict=True)}
+
+
+def _named_ends(columns: Sequence[str], values: Array) -> dict[str, list[float | None]]:
+    return {c: [number(x) for x in ends] for c, ends in zip(columns, values.tolist(), strict=True)}
 
 
 def number(x: float) -> float | None:

@@ -58,6 +58,16 @@ def _failure(error: Exception) -> Failure:
 
 def in_shell_words(message: str) -> str:
     """A message of the library, with its keyword arguments written as options."""
-    message = re.sub(r"\b(covariance|method|missing)='([\w-]+)'", r"--\1 \2", message)
+    message = re.sub(r"\bfit\.summary\(kind=('\w+')\)", r"kind=\1", message)
+    message = re.sub(
+        r"\b(covariance|method|missing|weights_kind|kind)='([\w-]+)'", _as_option, message
+    )
     message = message.replace("(columns=…)", "(--columns)").replace(" to mvngrad.fit", "")
+    message = message.replace("fit.to_frame('estimates')", "--json")
+    message = message.replace("standard_errors('sandwich')", "--se sandwich")
     return re.sub(r"\bmax_iter\b", "--max-iter", message).replace("loosen tol", "loosen --tol")
+
+
+def _as_option(argument: re.Match[str]) -> str:
+    name = {"kind": "se", "weights_kind": "weights-kind"}.get(argument[1], argument[1])
+    return f"--{name} {argument[2]}"

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mvngrad.cli import files, notes
+from mvngrad.cli.apart import Apart, require_errors_possible, set_apart, spread_for
 from mvngrad.cli.documents import of_fit
 from mvngrad.cli.failures import DATA, INTERRUPTED, NOT_CONVERGED, USAGE, Failure
 from mvngrad.cli.output import show
@@ -27,6 +28,7 @@ def fit_file(request: FitRequest) -> int:
     files.require_places_of_fit(request)
     if request.rotate and not request.covariance.startswith(("factor:", "ppca:")):
         raise Failure("--rotate is for the loadings of --covariance factor:N or ppca:N.", USAGE)
+    require_errors_possible(request)
     if request.loadings is not None and request.covariance != FitRequest.covariance:
         raise Failure(
             f"--loadings says what the covariance is; leave --covariance {request.covariance} out.",
@@ -35,11 +37,12 @@ def fit_file(request: FitRequest) -> int:
     with warnings.catch_warnings(record=True) as caught, Progress() as progress:
         warnings.simplefilter("always")
         data = _read(request, progress)
-        fit = _fit(request, data, progress)
+        apart = set_apart(request, data, _columns(request))
+        fit = _fit(request, data, apart, progress)
     notes.on_warnings(caught, fit)
     notes.on_starts(request.n_starts, fit)
     problem = files.write(request, fit)
-    _show(request, fit)
+    _show(request, fit, apart)
     if problem is not None:
         raise problem
     return exit_code(fit)
@@ -47,7 +50,8 @@ def fit_file(request: FitRequest) -> int:
 
 def _read(request: FitRequest, progress: Progress) -> CsvTable:
     data = read(request.file, _columns(request), progress)
-    notes.on_left_out([name for name in data.left_out if name not in _in_formula(request)])
+    used = {*_in_formula(request), request.clusters}
+    notes.on_left_out([name for name in data.left_out if name not in used])
     if request.missing == "drop":
         notes.on_dropped(data.table.rows)
     return data
@@ -61,9 +65,10 @@ def _in_formula(request: FitRequest) -> list[str]:
     return variables_of(mean) if mean is not None and is_formula(mean) else []
 
 
-def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
+def _fit(request: FitRequest, data: CsvTable, apart: Apart, progress: Progress) -> Fit:
     from mvngrad.errors import MissingValuesError
 
+    data = data._replace(table=apart.table)
     table, mean, covariance = data.table, None, _covariance(request, data)
     if request.mean is not None:
         table, mean = _with_design(data, request.mean, every=request.columns is not None)
@@ -73,6 +78,8 @@ def _fit(request: FitRequest, data: CsvTable, progress: Progress) -> Fit:
             progress,
             covariance=covariance,
             mean=mean,
+            weights=apart.weights,
+            weights_kind=request.weights_kind,
             prior=_prior(request),
             missing=request.missing,
             method=request.method,
@@ -149,14 +156,20 @@ def fit_table(table: Table, progress: Progress, **options: Any) -> Fit:
     return fit(table.rows, columns=table.columns, callback=progress.step, **given)
 
 
-def _show(request: FitRequest, fit: Fit) -> None:
+def _show(request: FitRequest, fit: Fit, apart: Apart) -> None:
     from mvngrad.fitting.summary import summarise
 
     names = _factors(request)
-    if request.as_json:
-        show(of_fit(fit, request.rotate, names))
-    else:
-        show(summarise(fit, source=request.file.name, rotation=request.rotate, factors=names))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spread = spread_for(request, fit, apart)
+        said = (
+            of_fit(fit, request.rotate, names, spread)
+            if request.as_json
+            else summarise(fit, spread, request.file.name, request.rotate, names)
+        )
+    notes.on_warnings(caught, fit)
+    show(said)
 
 
 def exit_code(fit: Fit) -> int:

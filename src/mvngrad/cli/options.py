@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import math
-from functools import partial
+from collections.abc import Callable
+from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,6 +32,9 @@ STRUCTURES = (
 ROTATIONS = ("varimax", "quartimax", "promax", "oblimin")
 SHRINKAGES = ("ledoit-wolf", "oas")
 MISSING = ("fiml", "drop", "raise")
+WEIGHTS = ("frequency", "sampling")
+ERRORS = ("observed", "expected", "sandwich", "none")
+INTERVALS = ("wald", "profile", "bootstrap")
 METHODS = (
     "auto",
     "closed-form",
@@ -81,6 +86,13 @@ def positive(
     """A finite number above 0, where one is given."""
     if value is not None and not (math.isfinite(value) and value > 0.0):
         raise click.BadParameter(f"{value} is not a positive number.")
+    return value
+
+
+def level(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """A share between 0 and 1."""
+    if not 0.0 < value < 1.0:
+        raise click.BadParameter(f"{value} is not between 0 and 1, as 0.95 is.")
     return value
 
 
@@ -143,6 +155,69 @@ threads_option = click.option(
     metavar="N",
     help="Threads to use. Default: the cores this process may run on.",
 )
+_WEIGHING = (
+    click.option(
+        "--weights",
+        metavar="COLUMN",
+        help="A column of weights of the rows, no part of what is fitted.",
+    ),
+    click.option(
+        "--weights-kind",
+        type=click.Choice(WEIGHTS),
+        help="What weights are: frequency counts rows that are alike, sampling makes up for "
+        "unequal chances to be in the sample.  [default: frequency]",
+    ),
+)
+_ERRORS = (
+    click.option(
+        "--se",
+        type=click.Choice(ERRORS),
+        help="Standard errors by the observed or the expected information, by the sandwich, or "
+        "none. Default: observed where that takes no longer than the fit; sandwich with weights "
+        "of a sample or with clusters.",
+    ),
+    click.option(
+        "--clusters",
+        metavar="COLUMN",
+        help="A column of labels, no part of what is fitted: rows of one label may depend on each "
+        "other (--se sandwich).",
+    ),
+    click.option(
+        "--ci",
+        type=click.Choice(INTERVALS),
+        default="wald",
+        show_default=True,
+        help="How intervals are made: wald from standard errors, profile from the likelihood, "
+        "bootstrap from refits to rows drawn anew.",
+    ),
+    click.option(
+        "--n-boot",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Refits of --ci bootstrap.  [default: 999]",
+    ),
+    click.option(
+        "--level",
+        type=float,
+        default=0.95,
+        show_default=True,
+        callback=level,
+        metavar="P",
+        help="Confidence level of intervals.",
+    ),
+)
+
+
+def weighing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those on the weights of rows."""
+    return reduce(lambda of, option: option(of), reversed(_WEIGHING), command)
+
+
+def error_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those on standard errors and intervals."""
+    return reduce(lambda of, option: option(of), reversed(_ERRORS), command)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )

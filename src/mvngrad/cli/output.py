@@ -58,7 +58,11 @@ def _show_summary(said: Summary) -> None:
 
     from mvngrad.fitting.plaintext import as_text
 
-    said = replace(said, warnings=tuple(map(in_shell_words, said.warnings)))
+    said = replace(
+        said,
+        warnings=tuple(map(in_shell_words, said.warnings)),
+        notes=tuple(map(in_shell_words, said.notes)),
+    )
     width = shutil.get_terminal_size((WIDTH, 24)).columns
     if not (sys.stdout.isatty() and _show_styled(said, width)):
         click.echo(as_text(said, width), nl=False)

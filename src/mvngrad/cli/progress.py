@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mvngrad.fitting.convergence import Step
 
 INTERVAL = 0.1  # seconds between two updates
+BAR = 30  # characters
 ERASE = "\r\x1b[2K"
 
 
@@ -49,6 +50,14 @@ class Progress:
                 f"iteration {step.iteration}: log-likelihood {-step.nll:.6f}, "
                 f"gradient {step.gradient_norm:.1e}"
             )
+
+    def refit(self, done: int, of: int) -> None:
+        """Show a bar of refits, if the last one shown has been there for a moment."""
+        now = time.perf_counter()
+        if now - self._last >= INTERVAL:
+            self._last = now
+            filled = BAR * done // of
+            self.say(f"refits [{'#' * filled}{'.' * (BAR - filled)}] {done} of {of}")
 
     def clear(self) -> None:
         """Leave nothing behind."""

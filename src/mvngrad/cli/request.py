@@ -25,6 +25,13 @@ class FitRequest:
     n_starts: int | None = None
     seed: int | None = None
     threads: int | None = None
+    weights: str | None = None
+    weights_kind: str | None = None
+    clusters: str | None = None
+    se: str | None = None
+    level: float = 0.95
+    ci: str = "wald"
+    n_boot: int | None = None
     as_json: bool = False
     trace: Path | None = None
     output: Path | None = None
@@ -56,4 +63,13 @@ class ImputeRequest:
     n_starts: int | None = None
     seed: int | None = None
     threads: int | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """The arguments of ``mvngrad compare``."""
+
+    files: tuple[Path, ...]
+    as_json: bool = False
     debug: bool = False

@@ -19,13 +19,14 @@ from typing import final
 import numpy as np
 from scipy.linalg import qr
 
-from mvngrad.core.curvature import Product
+from mvngrad.core.curvature import product_of_rows
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.operators import IdentityCovariance
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
 from mvngrad.core.projections import Group, Projections, groups_of
 from mvngrad.core.sorting import Mask
+from mvngrad.core.whole import Product
 
 RANK = 1e-10  # a pivot of the design, relative to its largest, that counts
 
@@ -90,15 +91,8 @@ class Design:
 
     def curvature(self, M: Array, L: Array) -> Product:
         """d(∂J/∂M) (d, P) and dG (d, d) of tangents δ (d, P) and E (d, d), all whitened."""
-        at, z, w = self.projections(L), self.expected(M, L), self.patterns.kept.weights
-        n = self.patterns.pattern_weights
-
-        def product(delta: Array, E: Array) -> tuple[Array, Array]:
-            u = at.projected(z @ E + self.zeta @ delta.T) * w[:, None]
-            cross = u.T @ z
-            return u.T @ self.zeta, 0.5 * (cross + cross.T - at.sandwich(n, E))
-
-        return product
+        at, z = self.projections(L), self.expected(M, L)
+        return product_of_rows(self.patterns, at, z, self.zeta)
 
     def expected_curvature(self, L: Array) -> Product:
         """The same as expected given the holes: Σ w Πδζζᵀ and ½ Σ n ΠEΠ."""

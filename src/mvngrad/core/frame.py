@@ -125,13 +125,14 @@ def median_frame(X: npt.NDArray[Any]) -> AffineFrame:
 
     Both follow a change of units exactly: a median is one of the values, a mean would be rounded.
     """
-    some = np.asarray(X[:: max(-(-len(X) // MEDIAN_ROWS), 1)], dtype=np.float64)
-    some = np.where(np.isfinite(some), some, np.nan)
-    for j in np.flatnonzero(~np.isfinite(some).any(axis=0)):  # rarely observed: its own first ones
+    some = np.array(X[:: max(-(-len(X) // MEDIAN_ROWS), 1)], dtype=np.float64)
+    there = np.isfinite(some)
+    some[~there] = np.nan
+    for j in np.flatnonzero(~there.any(axis=0)):  # rarely observed: its own first ones
         own = X[np.isfinite(X[:, j]), j][: len(some)]
-        some[: len(own), j] = own
+        some[: len(own), j], there[: len(own), j] = own, True
     order = np.sort(some, axis=0)  # NaN last
-    middle = np.maximum(np.isfinite(some).sum(axis=0) - 1, 0) // 2
+    middle = np.maximum(there.sum(axis=0) - 1, 0) // 2
     origin = np.nan_to_num(order[middle, np.arange(X.shape[1])])
     distance = np.abs(np.nan_to_num(some - origin)).max(axis=0)
     return AffineFrame(origin, power_of_two(distance))

@@ -13,11 +13,15 @@ import numpy.typing as npt
 
 from mvngrad.core.checks import require_no_infinity
 from mvngrad.core.frame import AffineFrame
-from mvngrad.core.kept import Kept, same_moments
+from mvngrad.core.kept import SAFE_PIVOT, Kept, same_moments
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Index, Mask, in_order, keys_of
 
 MANY = 24  # rows of a pattern that are worth replacing, by half of them at most
+# Multiply-adds of an evaluation from which the compiled loops pay: NumPy takes 1 ms or more, a fit
+# of some twenty and its certificate four times that of the loops. Loading these takes half a second
+# once in a process.
+KERNEL_WORK = 5e5
 BLOCK = 2**16  # numbers that are centred and scaled while they are in cache
 
 Rows = npt.NDArray[Any]
@@ -68,14 +72,19 @@ def _gathered(
     sizes: Index,
 ) -> Kept:  # fmt: skip
     """Rows as they are, and in the place of many those that say the same."""
-    (order, begins), total = rows, int(sizes.sum())
-    kept = Kept(np.empty((total, X.shape[1])), np.ones(total), np.ones(total))
-    fewer = sizes < np.diff(begins)
-    source, places = _split(order, np.diff(begins), sizes, ~fewer)
-    block = max(BLOCK // X.shape[1], 1)
-    for begin in range(0, len(source), block):
-        part = slice(begin, begin + block)
-        _put(kept, places[part], _read(X, w, frame, source[part]))
+    (order, begins), total, d = rows, int(sizes.sum()), X.shape[1]
+    kept = Kept(np.empty((total, d)), np.ones(total), np.ones(total))
+    fewer, block = sizes < np.diff(begins), max(BLOCK // d, 1)
+    pays = work(d, total, len(sizes)) >= KERNEL_WORK and _has_reciprocals(frame.root)
+    if pays and (kernel := _kernel()) is not None:
+        fewer = _put_compiled(kernel, kept, X, w, frame, observed, rows, sizes)
+    else:
+        source, places = _split(order, np.diff(begins), sizes, ~fewer)
+        for begin in range(0, len(source), block):
+            part = slice(begin, begin + block)
+            _put(kept, places[part], _read(X, w, frame, source[part]))
+    if not fewer.any():
+        return kept
     source, places = _split(order, np.diff(begins), sizes, fewer)
     starts, ends = starts_of(np.diff(begins)[fewer]), starts_of(sizes[fewer])
     for p, q in _some(starts, block):
@@ -83,6 +92,43 @@ def _gathered(
         same = same_moments(read, starts[p : q + 1] - starts[p], observed[fewer][p:q])
         _put(kept, places[ends[p] : ends[q]], same)
     return kept
+
+
+def _put_compiled(
+    kernel: Any, kept: Kept, X: Rows, w: Array | None, frame: AffineFrame, observed: Mask,
+    rows: tuple[Index, Index], sizes: Index,
+) -> Mask:  # fmt: skip
+    """All rows but those of patterns to be replaced by QR; which these are."""
+    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+    weights = np.empty(0) if w is None else w.astype(np.float64, copy=False)
+    reads = (weights, frame.origin, 1.0 / frame.root, *rows, starts_of(sizes), observed)
+    compact = map(np.ascontiguousarray, reads)  # X, which is large, is read as it lies
+    return np.asarray(kernel.put(*map(_frozen, (X, *compact)), SAFE_PIVOT, *kept))
+
+
+def _has_reciprocals(root: Array) -> bool:
+    """Whether the loop may multiply by the reciprocals of scales, without overflow."""
+    return bool(((root > 1e-300) & (root < 1e300)).all())
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only view, so that arrays that are and that are not share a compiled loop."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def work(d: int, rows: int, patterns: int) -> float:
+    """Multiply-adds of an evaluation of so many kept rows, about: a function of shape alone."""
+    return float(d**2 * (rows + d * patterns))
+
+
+def _kernel() -> Any:
+    try:
+        from mvngrad.core.kernels import merging
+    except ImportError:  # no compiler here: the specification serves
+        return None
+    return merging
 
 
 def _split(order: Index, counts: Index, sizes: Index, chosen: Mask) -> tuple[Index, Index]:

@@ -20,19 +20,10 @@ from functools import reduce
 
 import numpy as np
 
-from mvngrad.core.curvature import (
-    MOST_PLAIN,
-    Product,
-    Seen,
-    Whole,
-    lower_of,
-    symmetric,
-    symmetric_cotangent,
-)
-from mvngrad.core.expected import blocks_of
-from mvngrad.core.marginal import Marginal
-from mvngrad.core.ops import Array, condition_estimate
+from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.seen import Seen, is_plain, seen
+from mvngrad.core.whole import Product, Whole, lower_of, symmetric, symmetric_cotangent
 
 MOST_WHOLE = 64  # columns up to which the tensor of d⁴ numbers is made: 134 MB
 
@@ -58,14 +49,14 @@ def by_products(product: Product, shape: tuple[int, ...]) -> Array:
 
 def observed_matrix(data: Patterns, mu: Array, L: Array) -> Array:
     """What ``curvature`` multiplies by, as a matrix, from moments of the patterns."""
-    return _summed(seen_by(data, mu, L)).matrix()
+    return _summed(seen(data, mu, L, plain=is_plain(data, L))).matrix()
 
 
 def expected_matrix(data: Patterns, L: Array) -> Array:
     """Σ w (δᵀΠδ + ½ tr ΠEΠE): the same with z̄ = 0 and Σ w zzᵀ = nΠ, as expected."""
-    mu = np.zeros(data.d)
     return _summed(
-        s._replace(z=0.0 * s.z, second=_times(s.weights, s.Pi)) for s in seen_by(data, mu, L)
+        block._replace(z=0.0 * block.z, second=_times(block.weights, block.Pi))
+        for block in _patterns(data, L)
     ).matrix()
 
 
@@ -74,7 +65,7 @@ def expected_product(data: Patterns, L: Array) -> Product:
 
     def product(delta: Array, E: Array) -> tuple[Array, Array]:
         dg, dG = np.zeros(data.d), np.zeros((data.d, data.d))
-        for n, Pi, *_ in seen_by(data, np.zeros(data.d), L):
+        for n, Pi, *_ in _patterns(data, L):
             dg += np.tensordot(n, Pi, 1) @ delta
             dG += 0.5 * np.tensordot(_times(n, Pi @ E), Pi, axes=([0, 2], [0, 1]))
         return dg, 0.5 * (dG + dG.T)
@@ -82,22 +73,8 @@ def expected_product(data: Patterns, L: Array) -> Product:
     return product
 
 
-def seen_by(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
-    """All patterns whitened: from S and S⁻¹, or by QR where cond(L) leaves those too few digits."""
-    if condition_estimate(L) <= MOST_PLAIN:
-        return (Seen.of(block, mu, L) for block in blocks_of(data, L))
-    return _by_qr(data, mu, L)
-
-
-def _by_qr(data: Patterns, mu: Array, L: Array) -> Iterator[Seen]:
-    for n, (observed, kept) in zip(data.pattern_weights, data.each, strict=True):
-        marginal = Marginal.of(L, observed)
-        y = kept.z[:, observed] - np.multiply.outer(kept.anchored, mu[observed])
-        rows = marginal.whiten(np.ascontiguousarray(y.T)).T @ marginal.Q.T
-        z = (kept.weights * kept.anchored) @ rows / n
-        about = rows - np.multiply.outer(kept.anchored, z)
-        second = (about.T * kept.weights) @ about
-        yield Seen(np.array([n]), (marginal.Q @ marginal.Q.T)[None], z[None], second[None])
+def _patterns(data: Patterns, L: Array) -> Iterator[Seen]:
+    return seen(data, np.zeros(data.d), L, plain=is_plain(data, L))
 
 
 Triangles = tuple[Array, Array, Array]
@@ -105,7 +82,7 @@ Triangles = tuple[Array, Array, Array]
 
 def _summed(parts: Iterator[Seen]) -> Whole:
     """``whole_of`` of all, from lower triangles of Π and M: a quarter of the work, then widened."""
-    Pi, mixed, both = reduce(_added, (_triangles(part) for part in parts))
+    Pi, mixed, both = reduce(_added, map(_triangles, parts))
     d = mixed.shape[1]
     at = np.zeros((d, d), np.intp)
     i, j, _ = lower_of(d)
@@ -114,9 +91,9 @@ def _summed(parts: Iterator[Seen]) -> Whole:
     return Whole(Pi[at], mixed[at], both[np.ix_(ac, ac)].reshape(d, d, d, d))
 
 
-def _triangles(seen: Seen) -> Triangles:
+def _triangles(block: Seen) -> Triangles:
     """Σ nΠ (t,), Σ nΠz (t, d) and Σ Π(M − ½nΠ) (t, t), t = d(d+1)/2, of some patterns."""
-    n, Pi, z, second = seen
+    n, Pi, z, second = block
     i, j, _ = lower_of(z.shape[1])
     nz = n[:, None] * z
     flat = Pi[:, i, j]

@@ -51,7 +51,8 @@ def same_moments(rows: Kept, starts: npt.NDArray[np.int64], observed: Mask) -> K
     z -= np.repeat(c, np.diff(starts), axis=0) * a[:, None]
     z *= np.sqrt(w)[:, None]
     R = _roots([z[b:e] for b, e in bounds], observed)
-    of_R = np.insert(observed, 0, False, axis=1)  # beside each pattern's mean row, which is first
+    of_R = np.zeros((len(n), 1 + z.shape[1]), bool)
+    of_R[:, 1:] = observed  # beside each pattern's mean row, which is first
     kept = of_R.copy()
     kept[:, 0] = True
     anchored: Array = np.where(of_R[kept], 0.0, 1.0)
@@ -66,12 +67,22 @@ def _roots(parts: list[Array], observed: Mask) -> Array:
     C = np.array([z.T @ z for z in parts])
     j = np.arange(C.shape[1])
     C[:, j, j] += ~observed  # nothing else is in these rows and columns
-    squares = np.diagonal(C, axis1=1, axis2=2)
-    roots = np.zeros_like(C)
-    for k, (z, o) in enumerate(zip(parts, observed, strict=True)):
-        L, pivots = partial_cholesky(C[k].copy())
-        if (pivots > SAFE_PIVOT * squares[k]).all():
-            roots[k] = L.T
-        else:
-            roots[k][np.ix_(o, o)] = np.linalg.qr(z[:, o], mode="r")
+    roots, safe = _safe_roots(C)
+    for k in np.flatnonzero(~safe):
+        z, o = parts[k], observed[k]
+        roots[k] = 0.0
+        roots[k][np.ix_(o, o)] = np.linalg.qr(z[:, o], mode="r")
     return np.asarray(roots[observed])
+
+
+def _safe_roots(C: Array) -> tuple[Array, Mask]:
+    """Lᵀ, LLᵀ = C, of each C (p, d, d), and whether its pivots leave it its digits."""
+    floor = SAFE_PIVOT * np.diagonal(C, axis1=1, axis2=2)
+    try:
+        L = np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:  # not all are definite: one by one
+        each = [partial_cholesky(part.copy()) for part in C]
+        L, pivots = (np.array(part) for part in zip(*each, strict=True))
+    else:
+        pivots = np.diagonal(L, axis1=1, axis2=2) ** 2
+    return np.array(L.transpose(0, 2, 1)), np.asarray((pivots > floor).all(axis=1))

@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, pi
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from mvngrad.core.operators import Covariance, unwhitened_diagonal, whitened_scatter
-from mvngrad.core.ops import Array, add_outer
+from mvngrad.core.ops import Array, add_outer, outer
 
 LOG_2PI = log(2.0 * pi)
 
@@ -52,8 +52,8 @@ class Statistics(Protocol):
 class Score:
     """G = L⁻ᵀML⁻¹, M symmetric: a cotangent of S = LLᵀ, known through what it does.
 
-    M = ½n(I − K) makes it ∂J/∂S; M = ½n L⁻¹ĖL⁻ᵀ makes it the Fisher information of N(μ, S)
-    applied to a tangent Ė of S.
+    M = ½n(I − K) makes it ∂J/∂S; M = ½n L⁻¹ṠL⁻ᵀ makes it the Fisher information of N(μ, S)
+    applied to a tangent Ṡ of S.
     """
 
     core: Array
@@ -79,7 +79,10 @@ class Score:
 
 
 class Evaluation(NamedTuple):
-    """J, ∂J/∂μ, the whitened scatter K and residual r; and from these ∂J/∂S."""
+    """J, ∂J/∂μ, the whitened scatter K and residual r; and from these ∂J/∂S.
+
+    ``made``: what whoever evaluated rows with holes can use again for the curvature there.
+    """
 
     nll: float
     mean: Array
@@ -87,6 +90,7 @@ class Evaluation(NamedTuple):
     residual: Array
     weight: float
     covariance: Covariance
+    made: Any = None
 
     @property
     def score(self) -> Score:
@@ -130,14 +134,18 @@ def curvature(e: Evaluation, delta: Array, E: Array) -> tuple[Array, Array]:
     """Changes of Lᵀ∂J/∂μ and of the core of ∂J/∂S along δ = L⁻¹μ̇ and E = L⁻¹ṠL⁻ᵀ, symmetric.
 
     n(Er + δ)        ½n (EK + KE + δrᵀ + rδᵀ − E)
+
+    Of rows with designs δ and r are (d, P).
     """
-    n, r, half = e.weight, e.residual, E @ e.scatter + np.multiply.outer(delta, e.residual)
+    # K is symmetric but for rounding, which would make the two orders of two tangents differ.
+    n, r, K = e.weight, e.residual, 0.5 * (e.scatter + e.scatter.T)
+    half = E @ K + outer(delta, r)
     return n * (E @ r + delta), 0.5 * n * (half + half.T - E)
 
 
-def fisher(n: float, tangent: Array, S: Covariance) -> Score:
-    """The Fisher information of S in n observations, times a symmetric tangent Ė of S.
+def fisher(n: float, E: Array, S: Covariance) -> Score:
+    """The Fisher information of S in n observations, times a tangent Ṡ, E = L⁻¹ṠL⁻ᵀ.
 
-    ½n S⁻¹ĖS⁻¹ = L⁻ᵀ[½n L⁻¹ĖL⁻ᵀ]L⁻¹          (Magnus & Neudecker 2019, §15.5)
+    ½n S⁻¹ṠS⁻¹ = L⁻ᵀ[½nE]L⁻¹          (Magnus & Neudecker 2019, §15.5)
     """
-    return Score(0.5 * n * whitened_scatter(S, tangent), S)
+    return Score(0.5 * n * E, S)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg.blas import dtrsm, dtrsv
-from scipy.linalg.lapack import dpotrf, dsygst, dtrcon
+from scipy.linalg.lapack import dpotrf, dpotrs, dsyevr, dsygst, dtrcon
 
 from mvngrad.errors import NotPositiveDefiniteError
 
@@ -147,6 +147,24 @@ def partial_cholesky(S: Array) -> tuple[Array, Array]:
     if info > 0:
         pivots[info - 1 :] = 0.0
     return np.asarray(upper.T), pivots
+
+
+def definite_solver(H: Array) -> Callable[[Array], Array] | None:
+    """b ↦ H⁻¹b for symmetric H (p, p); None where it is not positive definite."""
+    upper, info = dpotrf(H.T, lower=0)
+    if info != 0:
+        return None
+    return lambda b: np.asarray(dpotrs(upper, b, lower=0)[0])
+
+
+def smallest_eigenvalue(H: Array) -> float:
+    """Of symmetric H (p, p)."""
+    if not np.isfinite(H).all():  # LAPACK might not come back
+        raise np.linalg.LinAlgError("the matrix is not finite, so it has no eigenvalues.")
+    values, *_, info = dsyevr(H.T, compute_v=0, range="I", il=1, iu=1)
+    if info != 0:
+        raise np.linalg.LinAlgError(f"dsyevr failed with info = {info}.")
+    return float(values[0])
 
 
 def log_diagonal(L: Array) -> float:

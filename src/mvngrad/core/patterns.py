@@ -95,9 +95,11 @@ class Patterns:
             return cls(frame, *groups, n_empty)
 
         with calm_blas(X.shape[1]):
-            return map_reduce(task, list(bounds), cls.__add__, threads or default_threads())
+            if len(X) <= rows:
+                return task((0, len(X)))
+            return map_reduce(task, bounds, cls.__add__, threads or default_threads())
 
-    @property
+    @cached_property
     def d(self) -> int:
         """Number of columns."""
         return int(self.observed.shape[1])
@@ -209,8 +211,8 @@ class Patterns:
             for part, rows in self._blocks():
                 y = z[rows] - np.multiply.outer(a[rows], mean)
                 sizes = np.diff(self.starts[part.start : part.stop + 1])
-                y[~np.repeat(self.observed[part], sizes, axis=0)] = 0.0
-                square += np.einsum("i,ij,ij->j", w[rows], y, y)
+                y *= np.repeat(self.observed[part], sizes, axis=0)
+                square += w[rows] @ (y * y)
             return read_only(mean), read_only(square / n)
 
     def _blocks(self) -> Iterator[tuple[slice, slice]]:

@@ -1,6 +1,8 @@
 """Rows with holes seen through what they observe, by QR, patterns of one size at a time.
 
-    L_oᵀ = QR        W = QR⁻ᵀ = L_o⁺        Π = QQᵀ
+    L_oᵀ = QR        W = QR⁻ᵀ = L_o⁺        Π = QQᵀ = I − NNᵀ
+
+[Q N] orthogonal; products go by the thinner of the two.
 
 As in ``marginal``, of which this is the form for sums that need every row: given x_o with residual
 y, the residual whitened by L has mean Wy and covariance I − Π. Errors go with ε√cond(S).
@@ -52,18 +54,19 @@ def groups_of(patterns: Patterns) -> tuple[Group, ...]:
 @final
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """Q (p, d, k), W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) of every group, at one L (d, d)."""
+    """Q (p, d, k), N (p, d, d − k), W (p, d, k), 2 Σ log|Rⱼⱼ| (p,) of groups, at one L (d, d)."""
 
     groups: tuple[Group, ...]
     Q: tuple[Array, ...]
+    N: tuple[Array, ...]
     W: tuple[Array, ...]
     logdets: tuple[Array, ...]
 
     @classmethod
     def at(cls, L: Array, groups: tuple[Group, ...]) -> Projections:
         """Of every pattern, by batches of QR."""
-        Q, W, logdets = zip(*(triangularised(L[group.entries]) for group in groups), strict=True)
-        return cls(groups, Q, W, logdets)
+        made = (triangularised(L[group.entries]) for group in groups)
+        return cls(groups, *zip(*made, strict=True))
 
     def expected(self, y: Array) -> Array:
         """Wy of all rows (r, d), of residuals that are 0 where nothing is observed."""
@@ -77,11 +80,19 @@ class Projections:
     def projected(self, u: Array) -> Array:
         """Πu of all rows (r, d)."""
         out = np.empty_like(u)
-        for group, Q in zip(self.groups, self.Q, strict=True):
-            for rows, which in _blocks(group, Q):
-                part = Q[which]
-                out[rows] = each_times(part, each_times(part.transpose(0, 2, 1), u[rows]))
+        for group, B, seen in self._thin:
+            for rows, which in _blocks(group, B):
+                part = B[which]
+                along = each_times(part, each_times(part.transpose(0, 2, 1), u[rows]))
+                out[rows] = along if seen else u[rows] - along
         return out
+
+    @property
+    def _thin(self) -> Iterator[tuple[Group, Array, bool]]:
+        """Of every group Q, or N if that has fewer columns; and whether it is Q."""
+        for group, Q, N in zip(self.groups, self.Q, self.N, strict=True):
+            seen = Q.shape[2] <= N.shape[2]
+            yield group, Q if seen else N, seen
 
     def spread(self, n: Array) -> Array:
         """Σ n (I − Π) over patterns of weights n."""
@@ -92,11 +103,15 @@ class Projections:
         return n.sum() * np.eye(self.Q[0].shape[1]) - seen
 
     def sandwich(self, n: Array, E: Array) -> Array:
-        """Σ n ΠEΠ over patterns of weights n."""
+        """Σ n ΠEΠ over patterns of weights n, E symmetric."""
         out = np.zeros_like(E)
-        for g, Q in zip(self.groups, self.Q, strict=True):
-            inner = Q.transpose(0, 2, 1) @ (E @ Q)
-            out += _outer((Q @ inner) * n[g.patterns, None, None], Q)
+        for g, B, seen in self._thin:
+            m = n[g.patterns]
+            weighted = B * m[:, None, None]
+            out += _outer(weighted @ (B.transpose(0, 2, 1) @ (E @ B)), B)
+            if not seen:
+                RE = _outer(weighted, B) @ E
+                out += m.sum() * E - RE - RE.T
         return out
 
     def logdet(self, n: Array) -> float:
@@ -106,16 +121,18 @@ class Projections:
         )
 
 
-def triangularised(rows: Array) -> tuple[Array, Array, Array]:
-    """Q (p, d, k), W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) for rows o of L (p, k, d)."""
-    Q, R = np.linalg.qr(rows.transpose(0, 2, 1))
+def triangularised(rows: Array) -> tuple[Array, Array, Array, Array]:
+    """Q (p, d, k), N beside it, W (p, d, k) and 2 Σ log|Rⱼⱼ| (p,) for rows o of L (p, k, d)."""
+    k = rows.shape[1]
+    both, R = np.linalg.qr(rows.transpose(0, 2, 1), mode="complete")
+    Q, N, R = np.ascontiguousarray(both[:, :, :k]), both[:, :, k:].copy(), R[:, :k]
     W = np.linalg.solve(R, Q.transpose(0, 2, 1)).transpose(0, 2, 1)
-    return Q, W, 2.0 * np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))).sum(axis=1)
+    return Q, N, W, 2.0 * np.log(np.abs(np.diagonal(R, axis1=1, axis2=2))).sum(axis=1)
 
 
 def _blocks(group: Group, matrices: Array) -> Iterator[tuple[Any, Any]]:
     """Some rows at a time, with the pattern of each."""
-    size = max(BLOCK // (matrices.shape[1] * matrices.shape[2]), 1)
+    size = BLOCK // max(matrices.shape[1] * matrices.shape[2], 1) + 1
     for begin in range(0, len(group.rows), size):
         part = slice(begin, begin + size)
         yield group.rows[part], group.which[part]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.errors import NotPositiveDefiniteError
+from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.models.objective import Objective, Point
 
 WALL = 1e3
@@ -91,6 +91,23 @@ class Trace:
         lines = [",".join(Step._fields), *(",".join(map(repr, step)) for step in self.steps)]
         return "\n".join(lines) + "\n"
 
+    def as_table(self) -> Array:
+        """All of it as numbers (iterations, 6)."""
+        return np.array(self.steps, dtype=np.float64).reshape(len(self), len(Step._fields))
+
+    @classmethod
+    def of_table(cls, table: Array) -> Trace:
+        """What ``as_table`` made; iterations and evaluations must be whole numbers."""
+        whole = [name in {"iteration", "n_eval"} for name in Step._fields]
+        counts = table[:, whole]
+        if not (np.abs(counts) < 2.0**53).all() or (counts != np.floor(counts)).any():
+            raise DataError("its trace counts iterations and evaluations in fractions.")
+        columns = [
+            [int(x) for x in column] if is_whole else column
+            for is_whole, column in zip(whole, table.T.tolist(), strict=True)
+        ]
+        return cls(tuple(map(Step._make, zip(*columns, strict=True))))
+
 
 @dataclass(eq=False)
 class Monitor:
@@ -127,10 +144,14 @@ class Monitor:
         point = self._valued(params)
         if point is None:
             return self._wall(params)
+        self.see(point)
+        return point.value, point.gradient
+
+    def see(self, point: Point) -> None:
+        """Keep a point for whoever asks next for the objective there; and if it is the best yet."""
         self._latest = point
         if self.best is None or point.value < self.best.value:
             self.best = point
-        return point.value, point.gradient
 
     def _valued(self, params: Array) -> Point | None:
         """The objective where it has a finite value."""

@@ -5,7 +5,6 @@ By Lanczos on products with the Hessian; from the matrix itself where that is sm
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,8 +15,9 @@ import numpy.typing as npt
 from numpy.linalg import LinAlgError
 from scipy.linalg import eigh
 
-from mvngrad.core.curvature import lower_of, symmetric, symmetric_cotangent
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.lanczos import lanczos
+from mvngrad.core.ops import Array, cholesky, smallest_eigenvalue
+from mvngrad.core.whole import lower_of, symmetric, symmetric_cotangent
 from mvngrad.models.data import Complete
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.objective import Objective, Point
@@ -26,15 +26,11 @@ from mvngrad.models.spectrum import Spectrum, best_loadings, spectrum_of
 from mvngrad.models.spectrum import smallest_curvature as profile_curvature
 
 NOISE = 1e-6  # of a curvature: what is nearer to 0 is flat
-LEAST = 8  # steps of Lanczos, or as many as there are parameters
-MOST = 150
 MOST_DENSE = 300  # columns of a factor model up to which its curvature is a matrix
 OVERLOOKED = 1e-6  # of Σ (e_r − 1), r ≤ k: an eigenvector that iterations have not seen
 MOST_FORMED = 400  # parameters up to which F is formed, to look where it is blind
 UNSEEN = 1e-9  # an eigenvalue of F, relative to the largest, that tells nothing
 STEEPER = 10.0  # than the slope that is left: a bend that is none of a gauge
-VANISHED = 1e-10  # length of what is left of a direction once all others are taken out
-SETTLED = 0.05  # error bound, relative to the smallest curvature, at which Lanczos ends
 
 Rows = npt.NDArray[np.intp]
 
@@ -202,8 +198,8 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
     i, j, scale = lower_of(d)
     flat = data.flat(e.covariance)[:, i, j] * scale
     if not len(flat) and mean.free and (H := data.curvature_matrix(e, mu)) is not None:
-        values, vectors = eigh(H / n, subset_by_index=[0, 0])
-        return Curvature(float(values[0]), partial(path, vectors[:, 0]))
+        H = H / n
+        return Curvature(smallest_eigenvalue(H), lambda t: path(_lowest(H), t))
     bend = data.curvature(e, mu)
 
     def apply(v: Array) -> Array:
@@ -216,8 +212,13 @@ def _of_covariances(objective: Objective, point: Point) -> Curvature:
         return v - flat @ (flat.T @ v)
 
     start = off_flat(_anywhere(size + len(i)))
-    value, v = lanczos(lambda v: off_flat(apply(v)), None, start)
+    value, v = lanczos(lambda v: off_flat(apply(v)), None, start, off_flat)
     return Curvature(value, partial(path, v))
+
+
+def _lowest(H: Array) -> Array:
+    """The eigenvector of the smallest eigenvalue: looked for only where that is negative."""
+    return np.asarray(eigh(H, subset_by_index=[0, 0])[1][:, 0])
 
 
 class _MeanTangents:
@@ -250,50 +251,3 @@ def _solved(A: Array, b: Array) -> Array:
 def _anywhere(size: int) -> Array:
     """A direction with a share of every other: no symmetry of the problem hides one from it."""
     return np.random.default_rng(0).standard_normal(size)
-
-
-def lanczos(
-    apply: Callable[[Array], Array],
-    metric: Callable[[Array], Array] | None,
-    start: Array,
-    seen: Callable[[Array], Array] = lambda v: v,
-) -> tuple[float, Array]:
-    """Smallest eigenvalue and eigenvector of an operator symmetric in a metric; None for ⟨u, v⟩.
-
-    With full reorthogonalisation, for some steps and then until the error bound |βs| of the
-    smallest Ritz value is a twentieth of it. NaN where not even its sign is certain after many.
-    ``seen`` takes out of each new direction what the metric does not see, before it is blown up.
-    (Parlett 1998, §13)
-    """
-    most = min(len(start), MOST)
-    basis = np.zeros((most + 1, len(start)))
-    images = basis if metric is None else np.zeros_like(basis)
-    alphas: list[float] = []
-    betas: list[float] = []
-    value, s, bound, w = math.nan, np.zeros(0), math.inf, start
-    for k in range(most + 1):
-        Mw = w if metric is None else metric(w)
-        norm = math.sqrt(max(float(w @ Mw), 0.0))
-        if k >= LEAST or (k and (k == most or norm <= VANISHED)):
-            value, s = _smallest(alphas, betas)
-            bound = norm * abs(float(s[-1]))
-            if norm <= VANISHED or bound <= SETTLED * abs(value):
-                return value, np.asarray(s @ basis[:k])
-        if k:
-            betas.append(norm)
-        basis[k] = w / norm
-        if metric is not None:
-            images[k] = Mw / norm
-        w = apply(basis[k])
-        alphas.append(float(w @ images[k]))
-        for _ in range(2):
-            w = w - (images[: k + 1] @ w) @ basis[: k + 1]
-        w = seen(w)
-    return (value if bound < abs(value) else math.nan), np.asarray(s @ basis[:most])
-
-
-def _smallest(alphas: list[float], betas: list[float]) -> tuple[float, Array]:
-    """Of the tridiagonal matrix of a Lanczos process."""
-    T = np.diag(alphas) + np.diag(betas, -1)
-    values, vectors = np.linalg.eigh(T)  # reads the lower triangle
-    return float(values[0]), vectors[:, 0]

@@ -17,6 +17,8 @@ from mvngrad.fitting.convergence import Status, Trace
 from mvngrad.models.structure import Structure
 
 if TYPE_CHECKING:
+    from mvngrad.core.fingerprint import Fingerprint
+    from mvngrad.core.moments import Moments
     from mvngrad.core.patterns import Patterns
     from mvngrad.fitting.grounds import Grounds
     from mvngrad.models.priors import Prior
@@ -61,6 +63,7 @@ class Estimates(ABC):
     pattern_means: Patterns | None = None
     refit_priors: tuple[Prior, ...] = ()
     weights_kind: str = "frequency"
+    fingerprint: Fingerprint | None = None
     grounds: Grounds | None = field(default=None, repr=False)
     version: str = __version__
 
@@ -68,6 +71,11 @@ class Estimates(ABC):
         for name in ("mean", "factor", "given_params", "noise", "factor_correlation"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def sample(self) -> Moments | Patterns | None:
+        """What the likelihood is of; None where the fit came from a file."""
+        return None if self.grounds is None else self.grounds.sample
 
     @cached_property
     def params(self) -> Array:

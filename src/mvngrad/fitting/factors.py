@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from mvngrad.errors import (
 from mvngrad.fitting.estimates import NO_NOISE, Estimates
 from mvngrad.fitting.solution import Solution
 from mvngrad.inference.factors import Factors
-from mvngrad.inference.goodness import Correction, GoodnessOfFit, likelihood_ratio
 from mvngrad.models.factor_analytic import FactorAnalytic
 from mvngrad.models.structure import Structure
 
@@ -116,42 +115,4 @@ def factors_of(fit: Estimates) -> Factors:
     deviations = np.sqrt(np.diagonal(fit.factor_covariance))
     return Factors.of(
         fit.factor * deviations, fit.noise, fit.factor_correlation, fit.mean, fit.columns
-    )
-
-
-def goodness_of(fit: Estimates, correction: Correction) -> GoodnessOfFit:
-    """The likelihood ratio against the saturated model."""
-    if correction not in get_args(Correction):
-        raise DataError(f"correction must be 'none' or 'bartlett'; got {correction!r:.60}.")
-    if correction == "bartlett" and fit.noise is None:
-        raise DataError("Bartlett's correction is of factor models.")
-    d = len(fit.columns)
-    if fit.saturated is None:
-        raise DataError(_why_not_saturated(fit))
-    factors = {"n": fit.weight, "d": d, "n_factors": fit.factor.shape[1]}
-    df = d + d * (d + 1) // 2 - fit.n_params
-    chosen = factors if correction == "bartlett" else {}
-    return likelihood_ratio(fit.loglik, fit.saturated, df, **chosen)
-
-
-def _why_not_saturated(fit: Estimates) -> str:
-    """Why the saturated model's likelihood is not at hand, and what to do."""
-    if fit.structure.saturated:
-        return f"{fit.structure!r} is the saturated model itself: there is nothing to test it by."
-    if fit.prior:
-        why = "a fit with a prior is no maximum of the likelihood, which the test is of"
-        return f"{why}: fit without the prior."
-    compare = "fit covariance='full' to the same data and compare the two log-likelihoods"
-    patterns = fit.pattern_means
-    if patterns is not None and not patterns.observed.all():
-        return f"rows with holes have no saturated likelihood in closed form: {compare}."
-    if fit.n_params - fit.structure.n_params != len(fit.columns) or fit.coefficients is not None:
-        return (
-            f"the mean is not free, and the test is of the covariance under a free one: {compare}."
-        )
-    n, d = fit.n_obs, len(fit.columns)
-    why = "too few for one" if n <= d else "with holes, or columns collinear"
-    return (
-        f"{n} rows of {d} columns have no saturated likelihood at hand: they are {why}. Give more "
-        "complete rows, or leave a column out."
     )

@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mvngrad.core.fingerprint import Fingerprint
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.core.threads import at_most
-from mvngrad.errors import (
-    DataError,
-    NotPositiveDefiniteError,
-)
+from mvngrad.errors import DataError
 from mvngrad.fitting.closed import closed_form
 from mvngrad.fitting.convergence import Step
 from mvngrad.fitting.factors import loaded, said_of_factors
@@ -28,10 +26,10 @@ from mvngrad.fitting.regression import Regressed
 from mvngrad.fitting.result import Fit
 from mvngrad.fitting.said import said_of
 from mvngrad.fitting.sample import sample_of
+from mvngrad.fitting.saturated import at_hand
 from mvngrad.fitting.solution import Solution
 from mvngrad.fitting.solve import Run, iterate
 from mvngrad.fitting.start import Start
-from mvngrad.inference.goodness import saturated_loglik
 from mvngrad.io.missing import Missing
 from mvngrad.models.linear import Coefficients
 from mvngrad.models.means import FreeMean, Mean
@@ -171,7 +169,7 @@ def fit(
         columns=names,
         nll=solution.nll,
         penalty=solution.penalty,
-        saturated=_saturated(sample, structure, mean, penalty),
+        saturated=at_hand(sample, structure, mean, penalty),
         prior=tuple(map(repr, priors)),
         refit_priors=priors,
         weight=sample.weight,
@@ -198,6 +196,7 @@ def fit(
             Source(data, given_mean, weights, missing, columns),
         ),
         pattern_means=regressed.observed.means() if regressed else _pattern_means(data, sample),
+        fingerprint=Fingerprint.of(regressed.observed if regressed else sample),
         seconds=time.perf_counter() - began,
         warnings=said,
     )
@@ -242,19 +241,6 @@ def _require_options(tol: Any, max_iter: Any, threads: Any, callback: Any, n_sta
             raise DataError(f"{name} must be a whole number, {least} or more; got {value!r}.")
     if callback is not None and not callable(callback):
         raise DataError(f"callback must be called with a Step; got {callback!r}.")
-
-
-def _saturated(
-    sample: Moments | Patterns, structure: Structure, mean: Mean, penalty: Penalty | None
-) -> float | None:
-    """The log-likelihood to hold a structure against, where it costs no fit of its own."""
-    plain = isinstance(mean, FreeMean) and penalty is None and not structure.saturated
-    if not (plain and isinstance(sample, Moments)):
-        return None
-    try:
-        return saturated_loglik(sample)
-    except NotPositiveDefiniteError:  # too few rows: the saturated model has no maximum
-        return None
 
 
 class Means(NamedTuple):

@@ -73,19 +73,14 @@ class Grounds:
 
 def estimate_of(fit: Estimates) -> Estimate:
     """A fit as inference sees it."""
-    grounds = fit.grounds
-    if grounds is None:
-        raise NeedsRowsError(
-            "this fit came from a model file, which holds estimates and no data: standard errors "
-            "need the data. Fit them anew, with start= this fit."
-        )
+    grounds = grounds_of(fit)
     root = lower_root(fit.root)
     regressed = grounds.regressed
     mean, average = grounds.mean, None
     if regressed is not None:
         of = regressed.regression
         mean, average = of.linear.of_coefficients(of.basis, len(root)), of.average
-    data = _seen_from(grounds, root)
+    data = seen_from(grounds, root)
     ridge = None
     if grounds.penalty is not None and grounds.penalty.ridge.any():
         ridge = LoadingRidge(fit.structure, grounds.penalty.ridge)
@@ -99,11 +94,22 @@ def estimate_of(fit: Estimates) -> Estimate:
         average,
         separate=regressed is not None and regressed.found is not None,
         ridge=ridge,
+        columns=fit.columns,
     )
 
 
-def _seen_from(grounds: Grounds, root: Array) -> Complete | Observed:
-    """The data in the frame of N(μ̂, Ŝ) itself."""
+def grounds_of(fit: Estimates) -> Grounds:
+    """What the fit was made from, or an error where it came without."""
+    if fit.grounds is None:
+        raise NeedsRowsError(
+            "this fit came from a model file, which holds estimates and no data: standard errors "
+            "need the data. Fit them anew, with start= this fit."
+        )
+    return fit.grounds
+
+
+def seen_from(grounds: Grounds, root: Array) -> Complete | Observed:
+    """The data in the frame of N(location, root·rootᵀ) itself."""
     sample, regressed = grounds.sample, grounds.regressed
     if isinstance(sample, Moments):
         separate = regressed is not None and regressed.found is not None
@@ -139,8 +145,8 @@ def _read(fit: Estimates, source: Source) -> Rows:
     rows = rows._replace(weights=as_weights(source.weights, len(X)))
     if source.missing != "drop":
         return rows
-    there = ~np.isnan(rows.X).any(axis=1, keepdims=True)
-    return rows._replace(X=np.where(there, rows.X, np.nan))  # what was dropped says nothing
+    there = ~np.isnan(X).any(axis=1)
+    return Rows(*(None if part is None else part[there] for part in rows))  # type: ignore[arg-type]
 
 
 def with_design(fit: Estimates, X: Any, linear: Linear | None) -> Rows:

@@ -12,7 +12,7 @@ from mvngrad.core.grouping import Rows
 from mvngrad.core.ops import Array
 from mvngrad.distribution import MultivariateNormal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
-from mvngrad.fitting.convergence import Status
+from mvngrad.fitting.refit import refitted
 from mvngrad.inference.proper import Imputer, impute_properly
 from mvngrad.io.data import as_table
 from mvngrad.models.linear import Linear, predicted
@@ -91,27 +91,10 @@ def _imputer(fit: Fit, linear: Linear | None) -> Imputer:
 
 
 def _refitted(fit: Fit, linear: Linear | None, rows: Rows, weights: Array) -> Imputer:
-    """The same model, fitted to other rows with designs beside them, from where the fit is."""
-    from mvngrad.fitting.fit import fit as fit_to
-
+    """The same model, fitted to other rows with designs beside them."""
     d = len(fit.columns)
-    free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
-    mean: Any = "free" if free else fit.mean
-    if linear is not None:
-        mean = linear.with_joint(rows[:, d:])
+    joint = None if linear is None else linear.with_joint(rows[:, d:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say was said of the fit itself
-        again = fit_to(
-            rows[:, :d],
-            fit.structure,
-            mean,
-            weights=weights,
-            start=fit,
-            columns=fit.columns,
-            prior=fit.refit_priors,
-        )
-    if again.status is Status.INTERRUPTED:  # a draw from half a fit would be none
-        raise KeyboardInterrupt
-    if not again.converged:
-        raise DataError(f"a refit to a bootstrap sample has {again.message}.")
+        again = refitted(fit, rows[:, :d], joint, weights)
     return _imputer(again, linear)

@@ -10,9 +10,11 @@ from mvngrad.core.ops import Array
 from mvngrad.fitting.estimates import Estimates
 
 if TYPE_CHECKING:
+    from mvngrad.fitting.intervals import AnyIntervals, IntervalMethod
+    from mvngrad.inference.bootstrap import Progress, Resample
+    from mvngrad.inference.complete_errors import CompleteErrors
     from mvngrad.inference.delta import Delta, Function, WaldTest
     from mvngrad.inference.information import Information, Kind
-    from mvngrad.inference.intervals import Intervals
     from mvngrad.inference.score_test import ScoreTest
     from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
     from mvngrad.models.linear import Linear
@@ -35,7 +37,8 @@ class Inferred(Estimates, ABC):
         -------
         Information
             ``.matrix`` (q, q) of means or coefficients, then ``params``; ``.eigenvalues`` as shares
-            of the information of complete data, ``.rank`` and ``.size``.
+            of the information of complete data, ``.rank`` and ``.size``, and ``.identification``:
+            what is left open, by name.
 
         Raises
         ------
@@ -56,7 +59,7 @@ class Inferred(Estimates, ABC):
 
     def standard_errors(
         self, kind: ErrorKind | None = None, *, clusters: Any = None
-    ) -> StandardErrors:
+    ) -> StandardErrors | CompleteErrors:
         """Standard errors by name: .mean .covariance .deviations .correlation .factor …
 
         Parameters
@@ -97,7 +100,7 @@ class Inferred(Estimates, ABC):
     def score_contributions(self, data: Any = None, *, design: Any = None) -> Array:
         """∂ℓᵢ/∂(β, θ) of each row at the estimate (n, q); of the rows of the fit by default.
 
-        Weighted by the frequencies of the rows they sum to 0; a row of which nothing is used has 0.
+        Weighted by the frequencies of the rows they sum to 0.
 
         Examples
         --------
@@ -115,9 +118,35 @@ class Inferred(Estimates, ABC):
         return scores_of(self, data, design)
 
     def conf_int(
-        self, level: float = 0.95, *, kind: ErrorKind | None = None, clusters: Any = None
-    ) -> Intervals:
-        """Confidence intervals by name, on the scale on which each estimate is nearest to normal.
+        self,
+        level: float = 0.95,
+        method: IntervalMethod = "wald",
+        *,
+        kind: ErrorKind | None = None,
+        clusters: Any = None,
+        n_boot: int = 999,
+        resample: Resample = "cases",
+        rng: Any = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> AnyIntervals:
+        """Confidence intervals by name: .mean .covariance .deviations .correlation .factor …
+
+        Parameters
+        ----------
+        level : float
+        method : "wald", "profile" or "bootstrap"
+            Estimate ± z errors, on the scale on which each is nearest to normal; all values of
+            models with J ≤ Ĵ + ½χ²₁(level), each name worked out when it is asked for; or
+            percentiles of refits.
+        kind, clusters
+            As for ``standard_errors``; a case bootstrap draws clusters as a whole.
+        n_boot : int                  bootstrap samples
+        resample : "cases" or "parametric"
+            Rows drawn with replacement, or data from N(μ̂, Ŝ) with the same holes.
+        rng : seed or numpy Generator
+        threads : int                 for the refits; the result does not depend on it
+        progress : callable           called with how many refits are done, and n_boot
 
         Examples
         --------
@@ -127,10 +156,24 @@ class Inferred(Estimates, ABC):
         >>> ends = np.tanh(np.arctanh(r) + np.array([-z, z]) / 50**0.5)
         >>> np.allclose(fit.conf_int().correlation[0, 1], ends)
         True
+        >>> s = fit.deviations[0] * np.sqrt(np.expm1(z**2 / 50))
+        >>> np.allclose(fit.conf_int(method="profile").mean[0], fit.mean[0] + [-s, s])
+        True
         """
-        from mvngrad.fitting.standard_errors import intervals_of
+        from mvngrad.fitting.intervals import intervals_of
 
-        return intervals_of(self, level, kind, clusters)
+        return intervals_of(
+            self,
+            level,
+            method,
+            kind,
+            clusters,
+            n_boot=n_boot,
+            resample=resample,
+            rng=rng,
+            threads=threads,
+            progress=progress,
+        )
 
     def delta(
         self, f: Function | str, kind: ErrorKind | None = None, *, clusters: Any = None

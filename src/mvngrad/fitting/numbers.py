@@ -21,13 +21,32 @@ def fixed(x: float, decimals: int) -> str:
 
 def paired(mean: float, deviation: float) -> tuple[str, str]:
     """Mean and standard deviation with the same decimals: the deviation's four digits decide."""
-    power = _power(deviation)
-    if power not in PLAIN or (_power(mean) not in PLAIN and abs(mean) > 1.0):
-        # Digits of the mean down to the fourth digit of the deviation, whatever their sizes.
-        digits = min(max(_power(mean) - power + DIGITS, DIGITS), 16) if mean else DIGITS
-        return f"{mean:.{digits - 1}e}", f"{deviation:.{DIGITS - 1}e}"
-    decimals = max(DIGITS - 1 - power, 0)
-    return f"{mean:z.{decimals}f}", f"{deviation:.{decimals}f}"
+    said = measured((mean, deviation), deviation)
+    return said[0], said[1]
+
+
+def measured(values: Sequence[float], unit: float, digits: int = DIGITS) -> list[str]:
+    """Numbers with the same decimals: down to the last of so many digits of the unit."""
+    power = _power(unit)
+    if power not in PLAIN or any(_power(x) not in PLAIN and abs(x) > 1.0 for x in values):
+        return [_scientific(x, power, digits) for x in values]
+    return [f"{x:z.{max(digits - 1 - power, 0)}f}" for x in values]
+
+
+def _scientific(x: float, power: int, digits: int) -> str:
+    """Down to the last digit of the unit, whatever the sizes of both."""
+    more = min(max(_power(x) - power + digits, digits), 16) if x else digits
+    return f"{x:.{more - 1}e}"
+
+
+def digits_of_error(error: float) -> int:
+    """Three where it begins with 1, 2 or 3, else two: either way rounding is a hundredth of it."""
+    return 3 if error / 10.0 ** _power(error) < 4.0 else 2
+
+
+def decimals(unit: float, digits: int, least: int) -> int:
+    """As many as show so many digits of the unit."""
+    return max(digits - 1 - _power(unit), least)
 
 
 def _power(x: float) -> int:

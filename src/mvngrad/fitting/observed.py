@@ -52,10 +52,10 @@ def iterate_observed(
     A start that runs into an unbounded likelihood counts only if all do, and one at random that
     wanders is given up.
     """
-    generator = as_generator(rng)
+    generator = as_generator(rng) if n_starts > 1 or rng is not None else None
 
     def fit_from(k: int) -> Solution:
-        at = start if k == 0 else random_start(patterns, generator)
+        at = start if k == 0 or generator is None else random_start(patterns, generator)
         ask = run if k == 0 else _wary(run)
         return _from(patterns, structure, mean, at, ask, columns, design, penalty)
 

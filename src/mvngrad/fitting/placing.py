@@ -15,6 +15,7 @@ from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import nothing_at_start
 from mvngrad.fitting.monotone import monotone_estimate
 from mvngrad.fitting.start import Start, near, scaled_to_unit_variance
+from mvngrad.fitting.whitened import serves, warmed
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.data import Observed
 from mvngrad.models.means import FixedMean, FreeMean, Mean
@@ -105,6 +106,12 @@ def begin(
     closed = monotone_estimate(patterns) if plainly else None
     if closed is not None:
         found: Array | None = _params_of(objective, *closed)
+    elif serves(objective) and structure.start_is_optimum:
+        place = warmed(objective, params, WARM_UP)
+        place = warmed(objective, _rescaled(objective, params), WARM_UP) if place is None else place
+        if place is not None:
+            return Beginning(*_framed_about(objective, *place, structure, mean))
+        found = None
     else:
         found = _warmed(objective, params)
         found = _warmed(objective, _rescaled(objective, params)) if found is None else found
@@ -174,6 +181,17 @@ def framed_at(
     data = objective.data.moved(mu, L)
     objective = Objective(data, structure.working(), mean.in_frame(data.frame))
     here = objective.structure.start_at(solve_lower(L, Lambda))
+    return objective, np.concatenate([objective.mean.start(data.center), here])
+
+
+def _framed_about(
+    objective: Objective, mu: Array, L: Array, structure: Structure, mean: Mean
+) -> tuple[Objective, Array]:
+    """The same for a point μ, L in the frame of the rows."""
+    assert isinstance(objective.data, Observed)
+    data = replace(objective.data, inner=AffineFrame(mu, L))
+    objective = Objective(data, structure.working(), mean.in_frame(data.frame))
+    here = objective.structure.start_at(np.eye(len(mu)))
     return objective, np.concatenate([objective.mean.start(data.center), here])
 
 

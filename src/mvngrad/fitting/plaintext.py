@@ -24,6 +24,7 @@ class PlainTable:
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    together: int = 1  # columns after the first that no cut comes between
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -43,6 +44,8 @@ class PlainTable:
             while stop < len(widths) and (stop == start or used + gap + widths[stop] <= width):
                 used += gap + widths[stop]
                 stop += 1
+            if start < stop < len(widths):
+                stop = max(stop - (stop - start) % self.together, start + 1)
             yield self._piece(title, start, stop)
             start, title = max(stop, start + 1), ""
 
@@ -50,10 +53,10 @@ class PlainTable:
         rows = [(row[0], *row[start:stop]) for row in self.rows]
         bare = [start == 1 and not any(row[1:]) for row in self.rows]
         shown = tuple(row for row, alone in zip(rows, bare, strict=True) if any(row[1:]) or alone)
-        return PlainTable(title, (self.header[0], *self.header[start:stop]), shown)
+        return PlainTable(title, (self.header[0], *self.header[start:stop]), shown, self.together)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """A title, facts in pairs, tables, warnings in words, and notes."""
 
@@ -62,6 +65,17 @@ class Summary:
     tables: tuple[PlainTable, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return as_text(self).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from mvngrad.fitting.html import as_html
+
+        return as_html(self)
 
 
 def short_names(columns: Sequence[str]) -> list[str]:
@@ -87,7 +101,7 @@ def as_text(said: Summary, width: int = WIDTH) -> str:
 def parts(said: Summary, width: int) -> Iterator[tuple[Part, str]]:
     """The paragraphs of the text with what each is, for whoever gives them a style."""
     yield "title", said.title
-    yield "facts", fact_lines(said.facts)
+    yield "facts", fact_lines(said.facts, width)
     for table in said.tables:
         yield from (("table", table_text(piece)) for piece in table.blocks(width))
     yield from (("warning", wrapped(f"Warning: {text}.", width)) for text in said.warnings)
@@ -100,13 +114,14 @@ def wrapped(text: str, width: int) -> str:
     return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def fact_lines(facts: Sequence[tuple[str, str]]) -> str:
-    """Facts in two columns, read downwards."""
-    half = (len(facts) + 1) // 2
+def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> str:
+    """Facts in two columns, read downwards; in one where two are too wide."""
+    half = len(facts) // 2
     left, right = _justified(facts[:half]), _justified(facts[half:])
-    right += [""] * (half - len(right))
-    width = max(map(len, left)) + 4
-    return "\n".join(f"{a:<{width}}{b}".rstrip() for a, b in zip(left, right, strict=True))
+    left += [""] * (len(right) - half)
+    begin = max(map(len, left), default=0) + 4
+    lines = [f"{a:<{begin}}{b}".rstrip() for a, b in zip(left, right, strict=True)]
+    return "\n".join(lines if max(map(len, lines), default=0) <= width else _justified(facts))
 
 
 def _justified(facts: Sequence[tuple[str, str]]) -> list[str]:

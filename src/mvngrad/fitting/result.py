@@ -12,9 +12,12 @@ from mvngrad.fitting.inferred import Inferred
 
 if TYPE_CHECKING:
     from mvngrad.distribution import MultivariateNormal
+    from mvngrad.fitting.summary import FitSummary
     from mvngrad.inference.factors import Factors
-    from mvngrad.inference.goodness import Correction, GoodnessOfFit
+    from mvngrad.inference.goodness import Correction, Scaling
+    from mvngrad.inference.indices import Goodness
     from mvngrad.inference.missing import MissingReport
+    from mvngrad.inference.standard_errors import ErrorKind
     from mvngrad.models.linear import Linear
 
 Quantity = Literal[
@@ -26,6 +29,7 @@ Quantity = Literal[
     "noise",
     "factor_correlation",
     "trace",
+    "estimates",
 ]
 
 
@@ -50,6 +54,7 @@ class Fit(Inferred):
     design_names : tuples of str      what the coefficients are of
     columns : tuple of str
     nll, loglik : float               J and −J at the estimate, constants included
+    fingerprint : optional            what tells its data from others, for ``mvngrad.compare``
     saturated : float, optional       log-likelihood of the saturated model, for complete data
     penalty, prior : float, tuple     what priors add to J at the estimate, and which they are
     weight, n_obs, n_empty            Σw; rows with positive weight; rows with nothing observed
@@ -90,20 +95,39 @@ class Fit(Inferred):
 
         return factors_of(self)
 
-    def goodness(self, correction: Correction = "none") -> GoodnessOfFit:
-        """X² = 2 (ℓ_saturated − ℓ), its df and p: the structure against any covariance at all.
+    def goodness(self, correction: Correction | Scaling = "none") -> Goodness:
+        """X² = 2 (ℓ_saturated − ℓ), df and p: the structure against any covariance; and indices.
 
         Parameters
         ----------
-        correction : "none" or "bartlett"
-            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models.
+        correction : "none", "bartlett", "satorra-bentler" or "yuan-bentler"
+            Bartlett's (n − 1 − (2d+5)/6 − 2k/3)/n of it, for factor models of complete data; or,
+            where rows may not be normal, scaled by the mean it then has: Satorra and Bentler's of
+            complete data, Yuan and Bentler's with holes too. The indices are of "none".
+
+        Returns
+        -------
+        Goodness
+            statistic, df, pvalue, correction; rmsea, rmsea_interval, rmsea_pvalue, cfi, tli, srmr,
+            baseline: see ``mvngrad.inference.indices``.
 
         Raises
         ------
+        NeedsRowsError
+            If rows had holes and the fit was loaded: the saturated model takes a fit of its own.
         DataError
-            If rows had holes, or the mean was not free: compare with a fit of covariance="full".
+            If the mean was not free, there was a prior, or nothing is left to test.
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> X = np.random.default_rng(0).normal(size=(60, 3))
+        >>> test = mg.fit(X, "diagonal").goodness()
+        >>> R = np.corrcoef(X.T)
+        >>> bool(np.isclose(test.statistic, -60 * np.log(np.linalg.det(R)))), test.df
+        (True, 3)
         """
-        from mvngrad.fitting.factors import goodness_of
+        from mvngrad.fitting.saturated import goodness_of
 
         return goodness_of(self, correction)
 
@@ -196,15 +220,35 @@ class Fit(Inferred):
 
         return MultivariateNormal(self.mean, self.root)
 
-    def summary(self) -> str:
-        """A table for the eye: estimates, log-likelihood, and how the fit ended."""
+    def summary(
+        self, level: float = 0.95, kind: ErrorKind | None = None, clusters: Any = None
+    ) -> FitSummary:
+        """A table for the eye: how the fit ended, estimates, standard errors, intervals, warnings.
+
+        ``print`` shows text, a notebook HTML, ``.to_frame()`` has every estimate in a row. Without
+        standard errors where they are not at hand, and says why; where they would take longer than
+        the fit, unless ``kind`` asks for them.
+
+        Parameters
+        ----------
+        level, kind, clusters : as for ``conf_int`` and ``standard_errors``
+
+        Examples
+        --------
+        >>> import numpy as np, mvngrad as mg
+        >>> fit = mg.fit(np.random.default_rng(0).normal(size=(50, 3)))
+        >>> table = fit.summary(level=0.9).to_frame()
+        >>> z, row = 1.6448536269514722, table.loc["mean", "x1"]
+        >>> bool(np.isclose(row.upper - row.lower, 2 * z * np.sqrt(fit.covariance[0, 0] / 50)))
+        True
+        """
         from mvngrad.fitting.summary import summary
 
-        return summary(self)
+        return summary(self, level, kind, clusters)
 
     def to_frame(self, what: Quantity = "mean") -> Any:
-        """``what`` as a pandas dataframe: see ``Quantity`` for what there is."""
-        from mvngrad.fitting.summary import to_frame
+        """``what`` as a pandas dataframe: "estimates" is all that ``summary`` has."""
+        from mvngrad.fitting.frames import to_frame
 
         return to_frame(self, what)
 

@@ -12,6 +12,7 @@ from mvngrad.core.grouping import Rows
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.threads import calm_blas
 from mvngrad.errors import DataError, MissingValuesError, NeedsRowsError
 from mvngrad.fitting import prepare
 from mvngrad.fitting.regression import Job, Regressed, regressed
@@ -107,12 +108,13 @@ def _with_holes(rows: Rows, w: Array | None, job: Requirements, threads: int | N
 
 
 def _patterns(rows: Rows, w: Array | None, job: Requirements, threads: int | None) -> Patterns:
-    try:
-        patterns = Patterns.of(rows, w, threads=threads)
-    except DataError:
-        require_no_infinity(rows, w, job.columns)  # the same complaint, with the columns' names
-        raise
-    job.require_observed(patterns)
+    with calm_blas(rows.shape[1]):
+        try:
+            patterns = Patterns.of(rows, w, threads=threads)
+        except DataError:
+            require_no_infinity(rows, w, job.columns)  # the same complaint, with columns' names
+            raise
+        job.require_observed(patterns)
     return patterns
 
 

@@ -180,11 +180,12 @@ def _driven(monitor: Monitor, method: str, params: Array) -> Status:
     if monitor.best is None:
         raise nothing_at_start()
     # The best point may come from a trial step, judged by no one yet.
+    if status not in {Status.STALLED, Status.MAX_ITER}:
+        return status
     optimality = monitor.objective.optimality(monitor.best)
     rounding = 0.0 if monitor.rounding is None else monitor.rounding(monitor.best)
-    unjudged = status in {Status.STALLED, Status.MAX_ITER} and optimality <= monitor.tol
     at_rounding = status is Status.STALLED and optimality <= rounding
-    return Status.CONVERGED if unjudged or at_rounding else status
+    return Status.CONVERGED if optimality <= monitor.tol or at_rounding else status
 
 
 def _beyond(monitor: Monitor, curvature: Curvature) -> Array | None:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 
 from mvngrad.core.checks import as_rows
-from mvngrad.core.ops import Array
+from mvngrad.core.moments import Moments
+from mvngrad.core.ops import Array, lower_root
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, DataWarning, warn
 from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
+from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.inference.contributions import contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
-from mvngrad.inference.information import Directions, Information, Kind
-from mvngrad.inference.intervals import Intervals, as_level
+from mvngrad.inference.directions import Directions
+from mvngrad.inference.information import Information, Kind
 from mvngrad.inference.score_test import ScoreTest, packed_gradient, score_test
 from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
 from mvngrad.inference.uncertainty import Uncertainty
 from mvngrad.models.factor import Factor
-from mvngrad.models.means import FreeMean
+from mvngrad.models.means import FixedMean, FreeMean
 from mvngrad.models.named import structure_named
 from mvngrad.models.penalised import Penalised
 from mvngrad.models.structure import Structure
@@ -28,6 +30,7 @@ from mvngrad.models.structure import Structure
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
 
+MANY = 250  # entries of S from which the closed form takes the place of a matrix
 OTHER_DATA = 1e-3  # |Σ w s + ∂J|/n, whitened, that rounding does not reach
 
 
@@ -84,18 +87,35 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     return kind, Uncertainty(information.directions, root, information.blind)
 
 
-def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors:
+def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
     """``Fit.standard_errors``."""
+    closed = None if clusters is not None else closed_errors(fit, kind_for(fit, kind))
+    return pushed_errors(fit, kind, clusters) if closed is None else closed
+
+
+def pushed_errors(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors:
+    """By the information of all directions of the model."""
     kind, of = uncertainty_of(fit, kind, clusters)
-    turned = fit.factor.shape if isinstance(fit.structure, Factor) else None
-    return StandardErrors(kind, of, fit.coefficients, turned, fit.heywood)
+    return StandardErrors(kind, of, fit.coefficients, _turned(fit), fit.heywood)
 
 
-def intervals_of(fit: Inferred, level: Any, kind: Any, clusters: Any) -> Intervals:
-    """``Fit.conf_int`` by Wald's method."""
-    names = ("mean", "covariance", "deviations", "correlation", "factor", "noise")
-    values = {name: getattr(fit, name) for name in (*names, "factor_correlation", "coefficients")}
-    return Intervals(as_level(level), fit.standard_errors(kind, clusters=clusters), values)
+def _turned(fit: Inferred) -> tuple[int, ...] | None:
+    """The shape of Λ where any rotation of it does as well."""
+    return fit.factor.shape if isinstance(fit.structure, Factor) else None
+
+
+def closed_errors(fit: Inferred, kind: ErrorKind) -> CompleteErrors | None:
+    """Of complete rows and a free covariance, where the information is a large matrix."""
+    d, grounds = len(fit.columns), fit.grounds
+    if grounds is None or kind == "sandwich" or d * (d + 1) // 2 <= MANY or fit.prior:
+        return None
+    whole = isinstance(grounds.sample, Moments) and fit.structure.saturated and fit.converged
+    if not whole or not isinstance(grounds.mean, FreeMean | FixedMean) or grounds.regressed:
+        return None
+    free = isinstance(grounds.mean, FreeMean)
+    if not free and not np.allclose(grounds.sample.mean, fit.mean):  # type: ignore[union-attr]
+        return None  # K = I, but r ≠ 0
+    return CompleteErrors(kind, lower_root(fit.root), fit.weight, free, _turned(fit))
 
 
 def delta_of(fit: Inferred, f: Function | str, kind: Any, clusters: Any) -> Delta:
@@ -146,7 +166,7 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
 def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     rows = rows_of(fit)
     squared = fit.weights_kind == "sampling"
-    numbers = None if clusters is None else _numbered(clusters, len(rows.X))
+    numbers = None if clusters is None else numbered(clusters, len(rows.X))
     B, total = meat(directions, rows, squared=squared, clusters=numbers)
     at = directions.estimate
     of_data = replace(at, data=at.data.data) if isinstance(at.data, Penalised) else at
@@ -160,7 +180,8 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     return B
 
 
-def _numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+def numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Clusters of n rows, numbered from 0."""
     labels = np.asarray(clusters)
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")

@@ -13,7 +13,7 @@ from mvngrad.errors import NotPositiveDefiniteError, listed
 from mvngrad.models.objective import Objective
 
 # 1 − R² of a column given others at which the likelihood has no summit ahead; or none was found.
-HOPELESS, SUSPECT = 1e-14, 1e-11
+HOPELESS, SUSPECT = 1e-14, 1e-10
 FLAT = 1e-6  # and where J is flat besides, for no reason that the holes give
 
 

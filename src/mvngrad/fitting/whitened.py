@@ -17,27 +17,28 @@ is judged by the drivers as any other start is, and whatever does not fit is lef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
-from mvngrad.core.curvature import FEW, symmetric, symmetric_cotangent, whole_at
-from mvngrad.core.expected import evaluate_observed
+from mvngrad.core.expected import FEW, evaluate_observed
 from mvngrad.core.likelihood import Evaluation
-from mvngrad.core.ops import Array, cholesky
+from mvngrad.core.ops import Array, cholesky, definite_solver
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.whole import symmetric, symmetric_cotangent, whole_at
+from mvngrad.errors import NotPositiveDefiniteError
 from mvngrad.fitting.convergence import Monitor, Stop
 from mvngrad.models.data import Observed
-from mvngrad.models.objective import Objective
+from mvngrad.models.objective import Objective, Point
 
 MOST = 40  # steps
 BEND = 2.0 / 3.0
 CLOSE = 0.02  # optimality from which Newton's step beats EM's
 REACH = 0.5  # √(‖δ‖² + ½‖E‖²): longer steps are cut
 
-Factor = tuple[Array, bool]
+Solver = Callable[[Array], Array]
+Place = tuple[Array, Array]
 
 
 class _At(NamedTuple):
@@ -52,15 +53,18 @@ class _At(NamedTuple):
 
     @classmethod
     def of(cls, data: Patterns, mu: Array, L: Array) -> _At:
-        e = evaluate_observed(data, mu, L)
-        slope = np.concatenate([e.mean, symmetric_cotangent(e.score.core)]) / e.weight
+        return cls.seen(mu, L, evaluate_observed(data, mu, L))
+
+    @classmethod
+    def seen(cls, mu: Array, L: Array, e: Evaluation) -> _At:
+        slope = np.concatenate([-e.residual, symmetric_cotangent(e.score.core) / e.weight])
         return cls(mu, L, e, e.nll / e.weight, slope, 0.5 * float(slope @ slope))
 
-    def by_em(self) -> tuple[Array, Array]:
+    def by_em(self) -> Place:
         r = self.e.residual
         return self.mu + self.L @ r, self.L @ cholesky(self.e.scatter - np.multiply.outer(r, r))
 
-    def by(self, v: Array) -> tuple[Array, Array]:
+    def by(self, v: Array) -> Place:
         d = len(self.mu)
         E = symmetric(v[d:], d)
         S = np.eye(d) + E + BEND * (E @ E)
@@ -78,7 +82,10 @@ def serves(objective: Objective) -> bool:
 
 
 def led(monitor: Monitor, x: Array) -> Array:
-    """Parameters that EM and Newton steps from x lead to, each an iteration of the monitor's."""
+    """Parameters that EM and Newton steps from x lead to, each an iteration of the monitor's.
+
+    The monitor has seen the point at x, and then the one at them.
+    """
     objective = monitor.objective
     at: _At | None = None
     assert isinstance(objective.data, Observed)
@@ -90,38 +97,65 @@ def led(monitor: Monitor, x: Array) -> Array:
         pass  # S is not definite on the way: from the last point on it is for others
     except (KeyboardInterrupt, Stop):
         if at is not None:
-            monitor.evaluate(_params(objective, at))
+            monitor.see(_point(objective, at))
         raise
-    return x if at is None else _params(objective, at)
+    if at is None:
+        return x
+    point = _point(objective, at)
+    monitor.see(point)
+    return point.params
+
+
+def warmed(objective: Objective, x: Array, steps: int) -> Place | None:
+    """Where so many steps of EM lead from x; None if J has no value on the way.
+
+    No step may be taken from where expected moments are singular: for iterations to find out.
+    """
+    assert isinstance(objective.data, Observed)
+    place = _place(objective, x)
+    with np.errstate(all="ignore"):
+        for _ in range(steps):
+            try:
+                at = _At.of(objective.data.patterns, *place)
+            except np.linalg.LinAlgError:
+                return None
+            if not np.isfinite(at.value):
+                return None
+            try:
+                place = at.by_em()
+            except NotPositiveDefiniteError:
+                break
+    return place
 
 
 def _steps(monitor: Monitor, data: Observed, x: Array) -> Iterator[_At]:
     """Points after x along which J falls, until the test is met or a step fails to gain."""
-    patterns, root = data.patterns, None
-    at: _At | None = _At.of(patterns, *_place(monitor.objective, x))
+    patterns, solve = data.patterns, None
+    place, e = _place(monitor.objective, x), monitor.point(x).evaluation
+    at: _At | None = _At.seen(*place, e)
     for _ in range(MOST):
         if at is None or at.optimality <= monitor.tol:
             return
         before, size = at, float(np.linalg.norm(at.slope))
-        root = _root(patterns, at) if root is None and at.optimality <= CLOSE else root
+        solve = _solver(patterns, at) if solve is None and at.optimality <= CLOSE else solve
         at = None
-        if root is not None:
-            v = -cho_solve(root, before.slope, check_finite=False)
+        if solve is not None:
+            v = -solve(before.slope)
             size = float(np.linalg.norm(v))
             at = _gained(monitor, before, before.by(v * min(1.0, REACH / size)))
             at = at if at is None or at.optimality < before.optimality else None
         if at is None:
-            root, at = None, _gained(monitor, before, before.by_em())
+            solve, at = None, _gained(monitor, before, before.by_em())
         if at is None:
             return
         yield at
         monitor.told(at.value, at.optimality, size)
         # H of the point before serves once more if at its last rate that will do.
         if at.optimality**2 > monitor.tol * before.optimality:
-            root = None
+            solve = None
 
 
-def _gained(monitor: Monitor, before: _At, place: tuple[Array, Array]) -> _At | None:
+def _gained(monitor: Monitor, before: _At, place: Place) -> _At | None:
     """The point there, unless J is higher by more than rounding."""
     assert isinstance(monitor.objective.data, Observed)
     monitor.n_eval += 1
@@ -129,21 +163,16 @@ def _gained(monitor: Monitor, before: _At, place: tuple[Array, Array]) -> _At | 
     return at if at.value <= before.value + 1e-14 * (1.0 + abs(before.value)) else None
 
 
-def _root(patterns: Patterns, at: _At) -> Factor | None:
-    """The Cholesky root of H per unit weight; None where it is not positive definite."""
-    of_S = whole_at(patterns, at.mu, at.L)
+def _solver(patterns: Patterns, at: _At) -> Solver | None:
+    """v ↦ H⁻¹v, H per unit weight; None where that is not positive definite."""
+    of_S = whole_at(patterns, at.mu, at.L, at.e.made)
     if of_S is None:
         return None
     H = of_S.bent(at.e.score.core, BEND).matrix() / at.e.weight
-    if not np.isfinite(H).all():
-        return None
-    try:
-        return cho_factor(H, check_finite=False)
-    except np.linalg.LinAlgError:
-        return None
+    return definite_solver(H) if np.isfinite(H).all() else None
 
 
-def _place(objective: Objective, x: Array) -> tuple[Array, Array]:
+def _place(objective: Objective, x: Array) -> Place:
     """μ and L of (β, θ), in the frame of the patterns."""
     assert isinstance(objective.data, Observed)
     beta, theta = objective.split(x)
@@ -152,10 +181,11 @@ def _place(objective: Objective, x: Array) -> tuple[Array, Array]:
     return inner.origin + inner.color(objective.mean.mean(beta)), inner.color(root)
 
 
-def _params(objective: Objective, at: _At) -> Array:
-    """And back."""
-    assert isinstance(objective.data, Observed)
-    inner = objective.data.inner
-    beta = objective.mean.start(inner.whiten(at.mu - inner.origin))
-    theta = objective.structure.start_at(np.tril(inner.whiten(at.L)))
-    return np.concatenate([beta, theta])
+def _point(objective: Objective, at: _At) -> Point:
+    """And back, with the evaluation that was made there."""
+    data = objective.data
+    assert isinstance(data, Observed)
+    beta = objective.mean.start(data.inner.whiten(at.mu - data.inner.origin))
+    theta = objective.structure.start_at(np.tril(data.inner.whiten(at.L)))
+    S = objective.structure.operator(theta)
+    return objective.seen(np.concatenate([beta, theta]), data.framed(at.e, S))

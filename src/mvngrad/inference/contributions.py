@@ -22,12 +22,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.curvature import lower_of
 from mvngrad.core.ops import Array, Mask
 from mvngrad.core.projections import each_times, triangularised
 from mvngrad.core.sorting import distinct_in_order
-from mvngrad.inference.estimate import Estimate, packed_tangents
-from mvngrad.inference.information import Directions
+from mvngrad.core.whole import lower_of
+from mvngrad.inference.directions import Directions, packed_tangents
+from mvngrad.inference.estimate import Estimate
 
 BLOCK = 2**18  # numbers in the contributions of rows that are worked on together: 2 MB
 
@@ -81,7 +81,7 @@ def _packed(at: Estimate, rows: Rows) -> Iterator[tuple[Index, Array]]:
     """Rows that observe equally many entries, as many as fit, with their s (m, D)."""
     i, j, scale = lower_of(len(at.root))
     for these, entries, which in _alike(~np.isnan(rows.X), at.location.size + len(i)):
-        Q, W, _ = triangularised(at.root[entries])
+        Q, _, W, _ = triangularised(at.root[entries])
         e = each_times(W[which], _residuals(at, rows, these, entries[which]))
         spread = (Q @ Q.transpose(0, 2, 1))[:, i, j]
         of_S = (e[:, i] * e[:, j] - spread[which]) * scale

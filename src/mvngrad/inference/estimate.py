@@ -1,7 +1,4 @@
-"""A model at its estimate, and the tangents of (μ, S) along its parameters.
-
-Whitened by the estimate's own root L and packed (``core.information``): δ = L⁻¹μ̇, E = L⁻¹ṠL⁻ᵀ.
-"""
+"""A model at its estimate, and the data seen from there: all that inference knows of a fit."""
 
 from __future__ import annotations
 
@@ -9,19 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import block_diag
 
-from mvngrad.core.information import packed
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import DenseCovariance, whitened_scatter
+from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array, Mask
 from mvngrad.models.means import Mean
 from mvngrad.models.protocol import Data
 from mvngrad.models.ridge import LoadingRidge
 from mvngrad.models.structure import Structure
-
-Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +25,7 @@ class Estimate:
     root        L̂ (d, d), lower-triangular
     mean        μ or M as a function of means, or coefficients, in the units of the data
     average     ζ at which the mean is reported
+    columns     their names
     separate    whether the mean was estimated apart, by least squares: Σ w ζζᵀ = nI
     """
 
@@ -45,6 +38,7 @@ class Estimate:
     average: Array | None = None
     separate: bool = False
     ridge: LoadingRidge | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def weight(self) -> float:
@@ -84,26 +78,3 @@ class Estimate:
         apart = self.weight * np.eye(size + d * (d + 1) // 2)
         apart[size:, size:] = M[-(d * (d + 1) // 2) :, -(d * (d + 1) // 2) :]
         return apart
-
-
-def mean_tangents(at: Estimate) -> Array:
-    """L⁻¹∂μ/∂β, or of M (…, q)."""
-    columns = [at.covariance.whiten(at.mean.push(v)).ravel() for v in np.eye(at.n_mean)]
-    return np.array(columns).reshape(at.n_mean, at.location.size).T
-
-
-def covariance_tangents(at: Estimate, entries: Index) -> Array:
-    """L⁻¹(∂S/∂θₖ)L⁻ᵀ, packed, of some entries of θ (…, p)."""
-    d, none = len(at.root), np.zeros(0)
-    A = np.empty((d * (d + 1) // 2, len(entries)))
-    unit = np.eye(len(at.theta))
-    for column, k in enumerate(entries.tolist()):
-        tangent = at.structure.push(at.theta, unit[k])
-        A[:, column] = packed(none, whitened_scatter(at.covariance, tangent))
-    return A
-
-
-def packed_tangents(at: Estimate) -> Array:
-    """A: tangents of all parameters (β, θ), those along which S stands still too (D, q)."""
-    of_theta = covariance_tangents(at, np.arange(len(at.theta)))
-    return block_diag(mean_tangents(at), of_theta)

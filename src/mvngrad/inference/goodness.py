@@ -26,6 +26,7 @@ from mvngrad.core.ops import log_diagonal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 
 Correction = Literal["none", "bartlett"]
+Scaling = Literal["satorra-bentler", "yuan-bentler"]
 
 ROUNDING = 1e-8  # of a log-likelihood: what a fit that has converged may lack of its maximum
 
@@ -36,7 +37,7 @@ class GoodnessOfFit(NamedTuple):
     statistic: float
     df: int
     pvalue: float
-    correction: Correction = "none"
+    correction: Correction | Scaling = "none"
 
 
 def likelihood_ratio(
@@ -92,7 +93,7 @@ def likelihood_ratio(
     multiplier = _bartlett_multiplier(n, d, n_factors)
     statistic = max(gain, 0.0) * (1.0 if multiplier is None else multiplier) if df else 0.0
     return GoodnessOfFit(
-        statistic, df, _chi_square_tail(df, statistic), "none" if multiplier is None else "bartlett"
+        statistic, df, chi_square_tail(df, statistic), "none" if multiplier is None else "bartlett"
     )
 
 
@@ -153,6 +154,18 @@ def saturated_loglik(moments: Moments) -> float:
     >>> np.isclose(saturated_loglik(data), -0.5 * 10 * (2 * np.log(2 * np.pi) + 2))
     np.True_
     """
+    d, logdet = moments.d, log_generalized_variance(moments)
+    return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
+
+
+def log_generalized_variance(moments: Moments) -> float:
+    """log|C/n|.
+
+    Raises
+    ------
+    NotPositiveDefiniteError
+        If C is singular.
+    """
     root, pivots = moments.root_and_pivots
     if not (pivots > 16.0 * len(pivots) * np.finfo(float).eps).all():  # as a full fit asks
         raise NotPositiveDefiniteError(
@@ -160,11 +173,54 @@ def saturated_loglik(moments: Moments) -> float:
             f"likelihood: {moments.n_obs} rows of {moments.d} columns. A likelihood ratio against "
             "it needs more rows than columns, and no column a combination of the others."
         )
-    d, logdet = moments.d, 2.0 * (log_diagonal(root) + moments.frame.logdet)
-    return -0.5 * moments.weight * (d * LOG_2PI + logdet + d)
+    return float(2.0 * (log_diagonal(root) + moments.frame.logdet))
 
 
-def _chi_square_tail(df: int, statistic: float) -> float:
+class Scaled(NamedTuple):
+    """X²/c, its degrees of freedom and χ² probability, and c."""
+
+    statistic: float
+    df: int
+    pvalue: float
+    factor: float
+
+
+def scaled(statistic: float, df: int, trace: float) -> Scaled:
+    """X²/c, c = tr(UΓ)/df: a statistic with the mean of χ² when the data are not normal.
+
+    Parameters
+    ----------
+    statistic, df     the likelihood ratio against the saturated model
+    trace             tr(UΓ), U = W − WΔ(ΔᵀWΔ)⁻¹ΔᵀW, with Δ the derivative of mean and covariance by
+                      the parameters, W the information of one row about them, and Γ the covariance
+                      of their estimates by the saturated model, times n. Of normal data it is df
+
+    Returns
+    -------
+    Scaled
+
+    Notes
+    -----
+    Complete data: Satorra & Bentler 1994. With holes, W and Γ those of what is observed:
+    Yuan & Bentler 2000.
+
+    Examples
+    --------
+    >>> test = scaled(30.0, 10, 15.0)
+    >>> test.statistic, test.factor
+    (20.0, 1.5)
+    """
+    statistic, trace = as_number(statistic, "statistic"), as_number(trace, "trace")
+    df = _as_df(df)
+    if not (statistic >= 0.0 and (trace > 0.0 or not df)):
+        raise DataError(f"X² and tr(UΓ) must be positive; got {statistic} and {trace}.")
+    c = trace / df if df else 1.0
+    statistic = statistic / c if df else 0.0
+    return Scaled(statistic, df, chi_square_tail(df, statistic), c)
+
+
+def chi_square_tail(df: int, statistic: float) -> float:
+    """P(χ²(df) ≥ x); 1 where df is 0."""
     from scipy.special import chdtrc
 
     return float(chdtrc(df, statistic)) if df else 1.0

@@ -22,6 +22,7 @@ from scipy.special import ndtri
 from mvngrad.core.checks import as_number
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
+from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.inference.standard_errors import StandardErrors
 
 
@@ -80,7 +81,7 @@ class Intervals:
     """
 
     level: float
-    errors: StandardErrors = field(repr=False)
+    errors: StandardErrors | CompleteErrors = field(repr=False)
     values: dict[str, Any] = field(repr=False)
     method: str = "wald"
 

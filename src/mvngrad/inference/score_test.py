@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtrc
 
-from mvngrad.core.curvature import symmetric_cotangent
 from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array
+from mvngrad.core.whole import symmetric_cotangent
 from mvngrad.errors import DataError
+from mvngrad.inference.directions import Directions
 from mvngrad.inference.estimate import Estimate
-from mvngrad.inference.information import Directions, Information, Kind
+from mvngrad.inference.information import Information, Kind
 
 
 class ScoreTest(NamedTuple):

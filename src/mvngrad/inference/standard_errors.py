@@ -9,7 +9,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from mvngrad.core.ops import Array, Mask
-from mvngrad.inference.uncertainty import TIED, Uncertainty
+from mvngrad.inference.uncertainty import SEEN, TIED, Uncertainty
 
 ErrorKind = Literal["observed", "expected", "sandwich"]
 
@@ -26,6 +26,7 @@ class StandardErrors:
     correlation (d, d)       of the correlations; 0 on the diagonal
     factor                   of Λ̂ in the form it is reported in; 0 where fixed
     noise (d,), factor_correlation (k, k), communalities (d,)    of factor models; else None
+    loadings (d, k)          of Λ̂ at unit variances, of columns and factors; else None
     coefficients             of a linear mean, shaped as they are; else None
 
     NaN: the data do not tell it, or it stands at the edge of what it may be (``boundary``), where a
@@ -70,6 +71,11 @@ class StandardErrors:
         return self.of.errors(self.of.of_root, self.of.deviations[:, None])
 
     @property
+    def loadings(self) -> Array | None:
+        """Of Λ̂ⱼₖ√(Φ̂ₖₖ/Ŝⱼⱼ) (d, k)."""
+        return self._loaded[3] if self._is_loaded else None
+
+    @property
     def noise(self) -> Array | None:
         """Of ψ̂ (d,)."""
         return self._loaded[1] if self._is_loaded else None
@@ -110,18 +116,23 @@ class StandardErrors:
         return at.structure.loaded(at.theta) is not None
 
     @cached_property
-    def _loaded(self) -> tuple[Array, Array, Array]:
-        """Of Λ, ψ and Φ."""
+    def _loaded(self) -> tuple[Array, Array, Array, Array]:
+        """Of Λ, ψ, Φ, and Λ at unit variances."""
         s = self.of.deviations
-        sizes = s[:, None], s**2, np.ones(())
+        sizes = s[:, None], s**2, np.ones(()), np.ones(())
         found = [
-            self.of.errors(lambda moves, k=k: self.of.of_loaded(moves)[k], size)  # type: ignore[misc]
-            for k, size in enumerate(sizes)
+            np.where(
+                loose > SEEN * size,
+                np.nan,
+                self.of.errors(lambda moves, k=k: self.of.of_loaded(moves)[k], size),  # type: ignore[misc]
+            )
+            for k, (size, loose) in enumerate(zip(sizes, self.of.loose, strict=True))
         ]
-        factor, noise, correlation = found
+        factor, noise, correlation, loadings = found
+        np.fill_diagonal(correlation, 0.0)
         held = self.of.estimate.held[-len(noise) :]
-        factor = np.where(self._tied, np.nan, factor)
-        return factor, np.where(held, np.nan, noise), correlation
+        factor, loadings = (np.where(self._tied, np.nan, part) for part in (factor, loadings))
+        return factor, np.where(held, np.nan, noise), correlation, loadings
 
     @property
     def _tied(self) -> Mask:

@@ -18,8 +18,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from mvngrad.core.ops import Array
-from mvngrad.inference.estimate import Estimate, covariance_tangents
-from mvngrad.inference.information import Block, Directions
+from mvngrad.inference.directions import Block, Directions, covariance_tangents
+from mvngrad.inference.estimate import Estimate
 from mvngrad.models.structure import Loaded
 
 STEP = 1e-3  # of a whitened coordinate: differences of fourth order are then good to 1e-11
@@ -91,8 +91,8 @@ class Uncertainty:
         at, (q, r) = self.estimate, self.directions.sizes
         block = self.directions.of_covariance
         free = np.flatnonzero(~at.held)
-        moves = np.zeros((len(at.theta), r))
         found = Block.of(covariance_tangents(at, free))
+        moves = np.zeros((len(at.theta), r))
         moves[free] = found.along(block.basis)
         everything = np.zeros((at.n_mean + len(at.theta), q + r))
         everything[: at.n_mean, :q], everything[at.n_mean :, q:] = (
@@ -103,7 +103,7 @@ class Uncertainty:
         V = J @ J.T
         lost = np.zeros(len(V), dtype=bool)
         lost[at.n_mean :] = at.held
-        lost[at.n_mean + free] |= np.abs(found.null).max(axis=1, initial=0.0) > SEEN
+        lost[at.n_mean + free] |= found.loose
         sizes = np.abs(everything).max(axis=1)
         lost |= np.abs(everything @ self.blind).max(axis=1, initial=0.0) > SEEN * sizes
         V[lost] = V[:, lost] = np.nan
@@ -153,29 +153,41 @@ class Uncertainty:
 
     def of_communalities(self, moves: Moves) -> Array:
         """1 − ψ_j/S_jj (m, d)."""
-        noise = _loaded(self.estimate, 0.0)[1]
+        noise = loaded_at(self.estimate, 0.0)[1]
         variances = self.deviations**2
         dS = np.diagonal(self.of_covariance(moves), axis1=1, axis2=2)
         return (noise / variances * dS - self.of_loaded(moves)[1]) / variances
 
-    def of_loaded(self, moves: Moves) -> tuple[Array, Array, Array]:
-        """Λ, ψ and the correlations of factors, in the form that is reported (m, …)."""
+    def of_loaded(self, moves: Moves) -> tuple[Array, Array, Array, Array]:
+        """Λ, ψ, the correlations of factors, and Λ at unit variances, as reported (m, …)."""
         c = self.root if moves is self.spread else self.blind
         return tuple(np.tensordot(c.T, part, axes=1) for part in self._loaded)  # type: ignore[return-value]
 
     @cached_property
     def _loaded(self) -> tuple[Array, ...]:
-        """The same along every coordinate (r, …), by differences."""
-        at = self.estimate
-        Lambda = _loaded(at, 0.0)[0]
-        size = float(np.abs(at.theta).max())
+        """The same along every coordinate (r, …)."""
+        return _loaded_along(self.estimate, self.along(np.eye(len(self.root))).of_theta)
 
-        def along(v: Array) -> tuple[Array, ...]:
-            t = STEP / max(1.0, float(np.abs(v).max()) / size)
-            return difference(lambda x: _loaded(at, x * v, Lambda), t)
+    @cached_property
+    def loose(self) -> tuple[Array, ...]:
+        """How the same move though S does not: 0 along rotations (…)."""
+        along = _loaded_along(self.estimate, self.directions.of_covariance.null.T)
+        return tuple(np.abs(part).max(axis=0, initial=0.0) for part in along)
 
-        found = [along(v) for v in self.along(np.eye(len(self.root))).of_theta]
-        return tuple(np.array(part) for part in zip(*found, strict=True))
+
+def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
+    """Derivatives of ``loaded_at`` along moves of θ (m, p), by differences."""
+    here = loaded_at(at, 0.0)
+    size = float(np.abs(at.theta).max())
+
+    def along(v: Array) -> tuple[Array, ...]:
+        t = STEP / max(1.0, float(np.abs(v).max()) / size)
+        return difference(lambda x: loaded_at(at, x * v, here[0]), t)
+
+    found = [along(v) for v in moves]
+    return tuple(
+        np.array([part[k] for part in found]).reshape(-1, *here[k].shape) for k in range(len(here))
+    )
 
 
 def _of_scaled(relative: Array, R: Array) -> Array:
@@ -186,8 +198,8 @@ def _of_scaled(relative: Array, R: Array) -> Array:
     return found
 
 
-def _loaded(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[Array, ...]:
-    """Λ, ψ and Φ at unit diagonal, at θ + v; columns of Λ with the signs they have in ``like``."""
+def loaded_at(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[Array, ...]:
+    """Λ, ψ, Φ at unit diagonal and Λ at unit variances, at θ + v; signs of Λ as in ``like``."""
     loaded: Loaded | None = at.structure.loaded(at.theta + v)
     assert loaded is not None
     Lambda, Phi = loaded.factor, loaded.factor_covariance
@@ -195,7 +207,10 @@ def _loaded(at: Estimate, v: Array | float, like: Array | None = None) -> tuple[
     if like is not None:
         scales = np.where((Lambda * like).sum(axis=0) < 0.0, -scales, scales)
         Lambda = Lambda * np.sign(scales)
-    return Lambda, loaded.noise, Phi / np.multiply.outer(scales, scales)
+    correlation = Phi / np.multiply.outer(scales, scales)
+    scaled = Lambda * np.abs(scales)
+    variances = ((scaled @ correlation) * scaled).sum(axis=1) + loaded.noise
+    return Lambda, loaded.noise, correlation, scaled / np.sqrt(variances)[:, None]
 
 
 def difference(f: Callable[[float], tuple[Array, ...]], t: float) -> tuple[Array, ...]:

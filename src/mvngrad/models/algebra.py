@@ -47,6 +47,12 @@ class Sum(Composite):
         each = zip(self.parts, self.split(theta), self.split(v), strict=True)
         return np.sum([part.push(t, u) for part, t, u in each], axis=0)
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """Those of all parts, side by side."""
+        each = zip(self.parts, self.split(theta), self.split(v), strict=True)
+        A, B = zip(*(part.push_halves(t, u) for part, t, u in each), strict=True)
+        return np.hstack(A), np.hstack(B)
+
     def pull(self, theta: Array, score: Score) -> Array:
         """(pull₁, pull₂, …)."""
         each = zip(self.parts, self.split(theta), strict=True)
@@ -163,6 +169,16 @@ class Scaled(Composite):
         c, k = self._scale(theta), self._free
         moved = c * self.part.push(theta[k:], v[k:])
         return moved + v[0] * self.cov(theta) if k else moved
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """(cA₁, B₁), and of the scale (½v₀Λ, Λ)."""
+        k = self._free
+        A, B = self.part.push_halves(theta[k:], v[k:])
+        A = self._scale(theta) * A
+        if not k:
+            return A, B
+        Lambda = self.factor(theta)
+        return np.hstack([A, 0.5 * v[0] * Lambda]), np.hstack([B, Lambda])
 
     def pull(self, theta: Array, score: Score) -> Array:
         """⟨G, S⟩ of the scale, and c·pull₁."""

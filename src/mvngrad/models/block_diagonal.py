@@ -99,6 +99,12 @@ class BlockDiagonal(Composite):
         each = zip(self.parts, self.split(theta), self.split(v), strict=True)
         return np.asarray(block_diag(*(part.push(t, u) for part, t, u in each)))
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """Those of the blocks."""
+        each = zip(self.parts, self.split(theta), self.split(v), strict=True)
+        A, B = zip(*(part.push_halves(t, u) for part, t, u in each), strict=True)
+        return np.asarray(block_diag(*A)), np.asarray(block_diag(*B))
+
     def pull(self, theta: Array, score: Score) -> Array:
         """(pull₁(G₁₁), pull₂(G₂₂), …)."""
         each = zip(self.parts, self.split(theta), self._seen(theta, score), strict=True)

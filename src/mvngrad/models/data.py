@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import Product, curvature_at, whole_at
+from mvngrad.core.curvature import curvature_at
 from mvngrad.core.design import Design
 from mvngrad.core.expected import evaluate_observed
 from mvngrad.core.frame import AffineFrame
@@ -19,11 +19,12 @@ from mvngrad.core.information import (
     expected_product,
     observed_matrix,
 )
-from mvngrad.core.likelihood import Evaluation, curvature, evaluate
+from mvngrad.core.likelihood import Evaluation, curvature, evaluate, evaluate_about
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array, outer, solve_lower
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.whole import Product, whole_at
 
 NO_PRIOR = (0.0, np.zeros(()))
 MOST_FLAT = 500  # pairs that are told apart; a matrix is kept of each
@@ -75,8 +76,14 @@ class Complete(Unpenalised):
         return self.moments.weight * self.moments.frame.logdet
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
-        """The formula."""
-        return evaluate(self.moments, mu, S)
+        """The formula; for M (d, P) of designs with Σ w ζζᵀ = nI, moments those of residuals.
+
+        About Mζ they have the scatter C + nMMᵀ and Σ w (x − Mζ)ζᵀ = −nM.
+        """
+        if mu.ndim == 1:
+            return evaluate(self.moments, mu, S)
+        n = self.weight
+        return evaluate_about(n, -n * mu, self.moments.spread + n * outer(mu, mu), S)
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:  # noqa: ARG002 - e knows all
         """The formula's own curvature."""
@@ -146,6 +153,11 @@ class Observed(Unpenalised):
         S = triangular(S, self.patterns.d)
         at = self._seen(mu), self._root(S)
         e = self.design.evaluate(*at) if self.design else evaluate_observed(self.patterns, *at)
+        return self.framed(e, S)
+
+    @staticmethod
+    def framed(e: Evaluation, S: Covariance) -> Evaluation:
+        """An evaluation of the rows, ∂J/∂μ whitened by S, as one in the frame."""
         return e._replace(mean=S.unwhiten(e.mean), covariance=S)
 
     def curvature(self, e: Evaluation, mu: Array) -> Product:
@@ -156,7 +168,7 @@ class Observed(Unpenalised):
     def curvature_matrix(self, e: Evaluation, mu: Array) -> Array | None:
         """The same as a matrix, where the rows have one mean and columns are few."""
         at = self._seen(mu), self._root(e.covariance)
-        found = None if self.design else whole_at(self.patterns, *at)
+        found = None if self.design else whole_at(self.patterns, *at, e.made)
         return None if found is None else found.matrix()
 
     def information(self, e: Evaluation, mu: Array, *, expected: bool) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import DiagonalCovariance
+from mvngrad.core.operators import Covariance, DiagonalCovariance, whitened_scatter
 from mvngrad.core.ops import Array
 from mvngrad.models.structure import Structure
 
@@ -51,6 +51,15 @@ class Diagonal(Structure):
     def push(self, theta: Array, v: Array) -> Array:
         """diag(v·exp θ)."""
         return np.diag(v * np.exp(theta))
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """½v∘Λ and Λ."""
+        Lambda = self.factor(theta)
+        return 0.5 * v * Lambda, Lambda
+
+    def whitened_push(self, theta: Array, v: Array, S: Covariance) -> Array:
+        """From push itself: of a diagonal matrix no digits are lost."""
+        return whitened_scatter(S, self.push(theta, v))
 
     def pull(self, theta: Array, score: Score) -> Array:
         """diag(G)·exp θ."""
@@ -107,6 +116,15 @@ class Spherical(Structure):
     def push(self, theta: Array, v: Array) -> Array:
         """v·exp(θ)·I."""
         return np.diag(v[0] * self._each(theta))
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """½v∘Λ and Λ."""
+        Lambda = self.factor(theta)
+        return 0.5 * v * Lambda, Lambda
+
+    def whitened_push(self, theta: Array, v: Array, S: Covariance) -> Array:
+        """From push itself: of a diagonal matrix no digits are lost."""
+        return whitened_scatter(S, self.push(theta, v))
 
     def pull(self, theta: Array, score: Score) -> Array:
         """tr(G)·exp θ."""

@@ -17,16 +17,17 @@ from mvngrad.errors import DataError
 from mvngrad.models import correlations, profile
 from mvngrad.models.factor_information import FactorInformation, solve_densely
 from mvngrad.models.loadings import FreeLoadings, Loadings, as_rank, check_rank, principal
+from mvngrad.models.low_rank import LowRank, Moved
 from mvngrad.models.pattern import Pattern
 from mvngrad.models.rank import generic_rank
 from mvngrad.models.spectrum import best_loadings
-from mvngrad.models.structure import Loaded, Structure
+from mvngrad.models.structure import Loaded
 
 AT_EDGE = 1e-6  # ψ_j/S_jj below which ψ_j > 0 may be as good as 0
 
 
 @final
-class FactorAnalytic(Structure):
+class FactorAnalytic(LowRank):
     """S = WWᵀ + diag ψ, W (d, k) loadings on independent factors, ψ_j = s_j² ≥ 0.
 
     θ = (η, s): W = Λ = η row by row (exploratory), or W = ΛR with Λ by ``pattern`` and RRᵀ = Φ.
@@ -163,12 +164,10 @@ class FactorAnalytic(Structure):
         """Whitening in O(dk) a column."""
         return LowRankCovariance.of(self.common(theta), self.noise(theta))
 
-    def push(self, theta: Array, v: Array) -> Array:
-        """dW Wᵀ + W dWᵀ + diag(2s∘ds)."""
+    def moved(self, theta: Array, v: Array) -> Moved:
+        """dW, W and 2s∘ds."""
         (eta, s), (d_eta, ds) = self.split(theta), self.split(v)
-        half = self.loadings.tangent(eta, d_eta) @ self.loadings.at(eta).T
-        half.ravel()[:: len(s) + 1] += s * ds
-        return half + half.T
+        return Moved(self.loadings.tangent(eta, d_eta), self.loadings.at(eta), 2.0 * s * ds)
 
     def pull(self, theta: Array, score: Score) -> Array:
         """(dWᵀ[2GW], 2s∘diag G)."""

@@ -23,7 +23,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mvngrad.core.operators import Covariance, whitened_scatter
+from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask
 from mvngrad.models.squared import MANY, Squared, solved
 from mvngrad.models.structure import Structure
@@ -115,7 +115,7 @@ def solve_densely(
     if len(axes) * d**2 > MOST_ENTRIES:
         return None
     unit = np.eye(len(theta))
-    J = np.array([whitened_scatter(S, structure.push(theta, unit[i])).ravel() for i in axes])
+    J = np.array([structure.whitened_push(theta, unit[i], S).ravel() for i in axes])
     lengths = np.linalg.norm(J, axis=1)
     lengths[lengths == 0.0] = np.inf
     U, s, _ = np.linalg.svd(J / lengths[:, None], full_matrices=False)

@@ -83,6 +83,13 @@ class Heterogeneous(Composite):
         half = times(_after_first(v_eta), self.cov(theta))
         return np.multiply.outer(D, D) * self.inner.push(of_R, v_R) + half + half.T
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """D times those of R, and (ΔΛ, Λ)."""
+        (of_R, eta), (v_R, v_eta) = self.split(theta), self.split(v)
+        D, Lambda = _scales(eta), self.factor(theta)
+        A, B = (times(D, half) for half in self.inner.push_halves(of_R, v_R))
+        return np.hstack([A, times(_after_first(v_eta), Lambda)]), np.hstack([B, Lambda])
+
     def pull(self, theta: Array, score: Score) -> Array:
         """pull_R(DGD), and 2 diag(GS) after the first."""
         of_R, eta = self.split(theta)
@@ -98,7 +105,8 @@ class Heterogeneous(Composite):
         half = seen.core @ seen.covariance.whiten(times(_after_first(v_eta), L))
         moved = Score(half + half.T, seen.covariance)
         of_inner = self.inner.pull_tangent(of_R, seen, v_R) + self.inner.pull(of_R, moved)
-        of_scales = 2.0 * np.diagonal(score @ self.push(theta, v))
+        A, B = self.push_halves(theta, v)
+        of_scales = 2.0 * ((score @ A) * B + (score @ B) * A).sum(axis=1)
         return np.concatenate([of_inner, of_scales[1:]])
 
     def start(self, S: Array) -> Array:

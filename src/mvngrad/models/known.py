@@ -93,6 +93,10 @@ class Known(Structure):
         """0."""
         return np.zeros_like(self._S)
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:  # noqa: ARG002
+        """Nothing."""
+        return np.zeros((len(self._S), 0)), np.zeros((len(self._S), 0))
+
     def pull(self, theta: Array, score: Score) -> Array:  # noqa: ARG002
         """Nothing."""
         return np.zeros(0)

@@ -9,7 +9,7 @@ import numpy as np
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.kronecker import KroneckerCovariance
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import whitened_scatter
+from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, cholesky, solve_lower
 from mvngrad.errors import DataError
 from mvngrad.models.composite import Composite, require_structures
@@ -94,6 +94,23 @@ class Kronecker(Composite):
         moved = np.kron(a.push(of_a, v_a), b.cov(of_b))
         return moved + np.kron(a.cov(of_a), b.push(of_b, v_b))
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """(A_a ⊗ Λ_b, B_a ⊗ Λ_b) beside (Λ_a ⊗ A_b, Λ_a ⊗ B_b)."""
+        (a, b), (of_a, of_b), (v_a, v_b) = self.parts, self.split(theta), self.split(v)
+        each = zip(a.push_halves(of_a, v_a), b.push_halves(of_b, v_b), strict=True)
+        F_a, F_b = a.factor(of_a), b.factor(of_b)
+        A, B = (np.hstack([np.kron(X_a, F_b), np.kron(F_a, X_b)]) for X_a, X_b in each)
+        return A, B
+
+    def whitened_push(self, theta: Array, v: Array, S: Covariance) -> Array:
+        """E_a ⊗ I + I ⊗ E_b, where S is such a product too."""
+        if not isinstance(S, KroneckerCovariance):
+            return super().whitened_push(theta, v, S)
+        (a, b), (of_a, of_b), (v_a, v_b) = self.parts, self.split(theta), self.split(v)
+        F_a, F_b = S.a.whiten(a.factor(of_a)), S.b.whiten(b.factor(of_b))
+        moved = np.kron(a.whitened_push(of_a, v_a, S.a), F_b @ F_b.T)
+        return moved + np.kron(F_a @ F_a.T, b.whitened_push(of_b, v_b, S.b))
+
     def pull(self, theta: Array, score: Score) -> Array:
         """pull_a and pull_b of the traced G."""
         (a, b), (of_a, of_b) = self.parts, self.split(theta)
@@ -106,8 +123,8 @@ class Kronecker(Composite):
         """Those of the parts, and their pulls of G traced against the other's tangent."""
         (a, b), (of_a, of_b), (v_a, v_b) = self.parts, self.split(theta), self.split(v)
         S, M = self._seen(theta, score)
-        E_a = whitened_scatter(S.a, a.push(of_a, v_a))
-        E_b = whitened_scatter(S.b, b.push(of_b, v_b))
+        E_a = a.whitened_push(of_a, v_a, S.a)
+        E_b = b.whitened_push(of_b, v_b, S.b)
         of_first = a.pull_tangent(of_a, Score(_over_b(M, np.eye(b.columns)), S.a), v_a)
         of_second = b.pull_tangent(of_b, Score(_over_a(M, np.eye(a.columns)), S.b), v_b)
         of_first = of_first + a.pull(of_a, Score(_over_b(M, E_b), S.a))

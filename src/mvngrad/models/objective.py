@@ -15,7 +15,7 @@ import numpy as np
 
 from mvngrad.core.likelihood import Evaluation, Score, fisher
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance, whitened_scatter
+from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array, Mask, outer
 from mvngrad.models.means import FreeMean, Mean
 from mvngrad.models.protocol import Data
@@ -53,7 +53,7 @@ class Objective:
     structure: Structure
     mean: Mean
 
-    @property
+    @cached_property
     def n_beta(self) -> int:
         """Length of β."""
         return len(self.mean.pull(self.data.center))
@@ -66,8 +66,11 @@ class Objective:
         """J/n and its gradient (∂β, ∂θ) = (pull ∂J/∂μ, pull ∂J/∂S)/n."""
         beta, theta = self.split(params)
         S = self.structure.operator(theta)
-        e = self.data.evaluation(self.mean.mean(beta), S)
-        n = self.data.weight
+        return self.seen(params, self.data.evaluation(self.mean.mean(beta), S))
+
+    def seen(self, params: Array, e: Evaluation) -> Point:
+        """The same of an evaluation that was made there."""
+        (beta, theta), n = self.split(params), self.data.weight
         gradient = np.concatenate([self.mean.pull(e.mean), self.structure.pull(theta, e.score)]) / n
         value = e.nll / n
         if self.ridge is not None:
@@ -103,7 +106,8 @@ class Objective:
         _, theta = self.split(point.params)
         v_beta, v_theta = self.split(v)
         of_mean = self.mean.pull(S.unwhiten(S.whiten(self.mean.push(v_beta))))
-        of_cov = self.structure.pull(theta, fisher(n, self.structure.push(theta, v_theta), S)) / n
+        E = self.structure.whitened_push(theta, v_theta, S)
+        of_cov = self.structure.pull(theta, fisher(n, E, S)) / n
         return point.off_edge(np.concatenate([of_mean, of_cov]))
 
     def hessian_product(self, point: Point, v: Array) -> Array:
@@ -118,7 +122,7 @@ class Objective:
         def product(v: Array) -> Array:
             v_beta, v_theta = self.split(v)
             delta = S.whiten(self.mean.push(v_beta))
-            E = whitened_scatter(S, self.structure.push(theta, v_theta))
+            E = self.structure.whitened_push(theta, v_theta, S)
             dg, dG = bend(delta, E)
             of_cov = self.structure.pull(theta, Score(dG, S))
             of_cov = of_cov + self.structure.pull_tangent(theta, point.evaluation.score, v_theta)

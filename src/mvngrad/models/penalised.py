@@ -8,13 +8,13 @@ from typing import final
 
 import numpy as np
 
-from mvngrad.core.curvature import Product
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.information import by_products
 from mvngrad.core.likelihood import Evaluation, curvature
 from mvngrad.core.moments import Moments
-from mvngrad.core.operators import Covariance
+from mvngrad.core.operators import Covariance, triangular
 from mvngrad.core.ops import Array
+from mvngrad.core.whole import Product
 from mvngrad.models.data import Complete, Observed
 from mvngrad.models.penalty import Penalty
 
@@ -80,7 +80,8 @@ class Penalised:
 
     def evaluation(self, mu: Array, S: Covariance) -> Evaluation:
         """J and the terms together."""
-        e = self.data.evaluation(mu, S)
+        # What a term in μ adds to r is seen through Lᵀ, so L must be what ``root`` gives.
+        e = self.data.evaluation(mu, triangular(S, len(mu)) if self._has_mean else S)
         return self._with_terms(e, mu, e.covariance)  # seen through the root that e was made with
 
     def _with_terms(self, e: Evaluation, mu: Array, S: Covariance) -> Evaluation:

@@ -14,13 +14,14 @@ from mvngrad.core.ops import Array, Mask
 from mvngrad.errors import DataError, NotPositiveDefiniteError
 from mvngrad.models.factor_information import FactorInformation
 from mvngrad.models.loadings import as_rank, principal
-from mvngrad.models.structure import Loaded, Structure
+from mvngrad.models.low_rank import LowRank, Moved
+from mvngrad.models.structure import Loaded
 
 NOTHING = 1e-13  # of the largest eigenvalue: noise that is rounding
 
 
 @final
-class PPCA(Structure):
+class PPCA(LowRank):
     """S = ΛΛᵀ + ψI, θ = (Λ (d, k) row by row, ½ log ψ): probabilistic principal components.
 
     push = VΛᵀ + ΛVᵀ + 2ψv I        pull(G) = (2GΛ, 2ψ tr G)
@@ -95,10 +96,9 @@ class PPCA(Structure):
         """Whitening in O(dk) a column."""
         return LowRankCovariance.of(self.common(theta), self.noise(theta))
 
-    def push(self, theta: Array, v: Array) -> Array:
-        """VΛᵀ + ΛVᵀ + 2ψv I."""
-        half = self.common(v) @ self.common(theta).T
-        return half + half.T + np.diag(2.0 * v[-1] * self.noise(theta))
+    def moved(self, theta: Array, v: Array) -> Moved:
+        """V, Λ and 2ψv."""
+        return Moved(self.common(v), self.common(theta), 2.0 * v[-1] * self.noise(theta))
 
     def pull(self, theta: Array, score: Score) -> Array:
         """(2GΛ, 2ψ tr G)."""

@@ -7,12 +7,11 @@ from typing import Any, final
 import numpy as np
 
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import Covariance, WhitenedCovariance, whitened_scatter
+from mvngrad.core.operators import Covariance, WhitenedCovariance
 from mvngrad.core.ops import Array, cholesky, lower_root, solve_lower
 from mvngrad.models.cholesky import Cholesky
 from mvngrad.models.composite import Composite, require_structures
 from mvngrad.models.structure import Structure
-from mvngrad.models.through import ThroughFactor, ThroughWhitener
 
 # With T = WWᵀ the inner structure's own operator, Ṫ = WEWᵀ and G any cotangent of S = T⁻¹:
 #
@@ -84,14 +83,16 @@ class Precision(Composite):
         return WhitenedCovariance(np.ascontiguousarray(turned[::-1, ::-1].T))
 
     def push(self, theta: Array, v: Array) -> Array:
-        """−SṪS; of T = FFᵀ by −S dF(SF)ᵀ and its transpose, where dF is known."""
-        W = self.inner.operator(theta)
-        if isinstance(self.inner, ThroughFactor | ThroughWhitener):
-            F, dF = self.inner.factor(theta), self.inner.factor_push(theta, v)
-            half = -W.unwhiten(W.whiten(dF)) @ W.unwhiten(W.whiten(F)).T
-        else:
-            half = -0.5 * W.unwhiten(W.unwhiten(self._moved(W, theta, v)).T)
+        """−SṪS, of Ṫ = ABᵀ + BAᵀ by −SA(SB)ᵀ and its transpose."""
+        A, B = self.push_halves(theta, v)
+        half = A @ B.T
         return half + half.T
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """−SA and SB, A and B those of T."""
+        W = self.inner.operator(theta)
+        A, B = (W.unwhiten(W.whiten(half)) for half in self.inner.push_halves(theta, v))
+        return -A, B
 
     def pull(self, theta: Array, score: Score) -> Array:
         """pull_T(−SGS)."""
@@ -124,7 +125,7 @@ class Precision(Composite):
         return {"inner": self.inner}
 
     def _moved(self, W: Covariance, theta: Array, v: Array) -> Array:
-        return whitened_scatter(W, self.inner.push(theta, v))
+        return self.inner.whitened_push(theta, v, W)
 
     def _seen(self, W: Covariance, score: Score) -> Score:
         core = -W.whiten(score @ W.unwhiten(np.eye(self.columns)))

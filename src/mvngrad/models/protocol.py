@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mvngrad.core.curvature import Product
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.likelihood import Evaluation
 from mvngrad.core.moments import Moments
 from mvngrad.core.operators import Covariance
 from mvngrad.core.ops import Array
+from mvngrad.core.whole import Product
 
 
 class Data(Protocol):

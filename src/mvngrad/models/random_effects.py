@@ -101,6 +101,11 @@ class RandomEffects(Composite):
         E = self._Z @ self.inner.push(theta, v) @ self._Z.T
         return 0.5 * (E + E.T)
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """Z times those of D."""
+        A, B = self.inner.push_halves(theta, v)
+        return self._Z @ A, self._Z @ B
+
     def pull(self, theta: Array, score: Score) -> Array:
         """pull_D(ZᵀGZ)."""
         return self.inner.pull(theta, self._seen(theta, score))

@@ -19,7 +19,7 @@ import numpy as np
 
 from mvngrad.core.frame import Equivariance
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import Covariance, DenseCovariance
+from mvngrad.core.operators import Covariance, DenseCovariance, whitened_scatter
 from mvngrad.core.ops import Array, Mask, cholesky, lower_root
 from mvngrad.errors import DataError
 
@@ -131,6 +131,18 @@ class Structure(ABC):
     @abstractmethod
     def push(self, theta: Array, v: Array) -> Array:
         """Tangent of S, symmetric (d, d), along the tangent v of θ."""
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """A, B (d, m) with push(θ, v) = ABᵀ + BAᵀ; override where S is made of roots."""
+        return 0.5 * self.push(theta, v), np.eye(self.columns)
+
+    def whitened_push(self, theta: Array, v: Array, S: Covariance) -> Array:
+        """E = L⁻¹ push(θ, v) L⁻ᵀ, S = LLᵀ; by halves, where there are some, to ε√cond(S)."""
+        if type(self).push_halves is Structure.push_halves:
+            return whitened_scatter(S, self.push(theta, v))
+        A, B = self.push_halves(theta, v)
+        half = S.whiten(A) @ S.whiten(B).T
+        return half + half.T
 
     @abstractmethod
     def pull(self, theta: Array, score: Score) -> Array:

@@ -39,6 +39,10 @@ class ThroughFactor(Structure):
     def factor_pull_tangent(self, theta: Array, M: Array, v: Array) -> Array:
         """The change of factor_pull(θ, M) along v with M held."""
 
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """dΛ and Λ."""
+        return self.factor_push(theta, v), self.factor(theta)
+
     def push(self, theta: Array, v: Array) -> Array:
         """dΛ Λᵀ + Λ dΛᵀ."""
         half = self.factor_push(theta, v) @ self.factor(theta).T
@@ -85,6 +89,10 @@ class ThroughWhitener(Structure):
     def operator(self, theta: Array) -> WhitenedCovariance:
         """Whitening is multiplication by B."""
         return WhitenedCovariance(self.whitener(theta))
+
+    def push_halves(self, theta: Array, v: Array) -> tuple[Array, Array]:
+        """dL and L."""
+        return self.factor_push(theta, v), self.factor(theta)
 
     def push(self, theta: Array, v: Array) -> Array:
         """dL Lᵀ + L dLᵀ."""

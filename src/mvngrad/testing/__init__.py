@@ -17,13 +17,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from mvngrad.core.likelihood import Score
-from mvngrad.core.operators import IdentityCovariance
+from mvngrad.core.operators import DenseCovariance, IdentityCovariance
 from mvngrad.core.ops import cholesky, condition_estimate
 from mvngrad.models.rank import numerical_rank
 from mvngrad.models.structure import Structure, times
 from mvngrad.testing.subject import (
     EPS,
+    SEEN,
     Subject,
+    extrapolated,
     largest,
     relative_difference,
     whitened,
@@ -36,11 +38,13 @@ __all__ = [
     "check_operator",
     "check_optimum",
     "check_precision",
+    "check_pull_tangent",
     "check_rank",
     "check_start",
     "check_structure",
     "check_tangent",
     "check_taylor",
+    "check_whitened_push",
 ]
 
 
@@ -150,6 +154,43 @@ def check_tangent(s: Subject, rng: np.random.Generator) -> None:
         lambda h: s.gap(s.structure.cov(s.theta + h * v), s.S + h * E),
         rounding=s.d * EPS,
     )
+
+
+@law
+def check_whitened_push(s: Subject, rng: np.random.Generator) -> None:
+    """push = ABᵀ + BAᵀ by its halves, and whitened_push(θ, v, S) = L⁻¹ push L⁻ᵀ."""
+    v = s.direction(rng)
+    E, (A, B) = s.structure.push(s.theta, v), s.structure.push_halves(s.theta, v)
+    sizes = np.abs(A) @ np.abs(B).T / np.multiply.outer(s.deviations, s.deviations)
+    bound = 100.0 * s.d * EPS
+    gap = s.gap(A @ B.T + B @ A.T, E)
+    s.demand("push_halves: push = ABᵀ + BAᵀ", gap, bound * (1.0 + largest(sizes)))
+    found = s.structure.whitened_push(s.theta, v, s.structure.operator(s.theta))
+    within = s.structure.operator(s.theta)
+    expected = within.whiten(within.whiten(E).T)  # from push itself, which has lost as much again
+    gap = largest(found - expected)
+    s.demand("whitened_push: L⁻¹ push L⁻ᵀ", gap, bound * s.amplification**2)
+
+
+@law
+def check_pull_tangent(s: Subject, rng: np.random.Generator) -> None:
+    """pull_tangent(θ, G, v) is the derivative of pull(θ, G) along v with G held: ⟨G, D²S[·, v]⟩.
+
+    Seen against extrapolated differences of pull; and ⟨u, D²S[v]⟩ = ⟨v, D²S[u]⟩, to rounding
+    where the structure has its own, to seven digits by the default, which takes differences.
+    """
+    M = rng.standard_normal((s.d, s.d))
+    score, (u, v) = Score(M + M.T, DenseCovariance(s.L)), (s.direction(rng), s.direction(rng))
+    along_v, along_u = (s.structure.pull_tangent(s.theta, score, x) for x in (v, u))
+    change = extrapolated(lambda h: s.structure.pull(s.theta + h * v, score))
+    own_size = np.abs(along_v) + np.abs(change) + np.abs(s.structure.pull(s.theta, score))
+    size = float(np.abs(u) @ own_size)
+    gap = abs(float(u @ along_v - u @ change))
+    s.demand("pull_tangent: d pull(θ, G)[v]", gap, SEEN * s.amplification * size)
+    own = type(s.structure).pull_tangent is not Structure.pull_tangent
+    bound = 100.0 * EPS * s.amplification if own else 1e-7
+    mismatch = relative_difference(u * along_v, v * along_u)
+    s.demand("pull_tangent: ⟨u, D²S[v]⟩ = ⟨v, D²S[u]⟩", mismatch, bound)
 
 
 @law

@@ -18,6 +18,7 @@ EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
 STEPS = 10.0 ** np.array([-2.0, -2.5, -3.0, -3.5])
 SLOPE = 1.9
+STEP, SEEN = 1e-2, 1e-10  # of differences, and what they are good to
 
 
 class Subject:
@@ -123,6 +124,13 @@ def _size(structure: Structure, d: int) -> int | None:
 def whitened(L: Array, E: Array) -> Array:
     """L⁻¹EL⁻ᵀ for symmetric E."""
     return solve_lower(L, solve_lower(L, E).T)
+
+
+def extrapolated(f: Callable[[float], Array]) -> Array:
+    """f′(0) by central differences of h, h/2 and h/4, without their errors of h² and h⁴."""
+    first, second, third = ((f(h) - f(-h)) / (2.0 * h) for h in (STEP, STEP / 2.0, STEP / 4.0))
+    once, again = (4.0 * second - first) / 3.0, (4.0 * third - second) / 3.0
+    return (16.0 * again - once) / 15.0
 
 
 def relative_difference(left: Array, right: Array) -> float:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.kernels.expected import filled, plain_side, rows_of
+from mvngrad.core.kernels.expected import filled_and_blocks, plain_side, rows_of
 from mvngrad.core.kernels.jit import compiled
 from mvngrad.core.kernels.marginal import weight_of
 from mvngrad.core.marginal import Sums
@@ -59,12 +59,10 @@ class Ready(NamedTuple):
 def ready(data: Any, mu: Floats, L: Floats, W: Floats, bounds: Bounds) -> Ready:
     """What products over the patterns from … to … have in common."""
     begin, end = bounds
-    counts = np.diff(data.hole_ends[begin : end + 1])
-    blocks = np.empty(int((counts**2).sum()) + 1)  # never without room
-    chunk = filled(data, mu, plain_side(L, W), bounds, blocks=blocks)
+    chunk = filled_and_blocks(data, mu, plain_side(L, W), bounds)
     starts, kept = rows_of(data, bounds)
     entries = chunk.z[~np.repeat(data.observed[begin:end], np.diff(starts), axis=0)]
-    return Ready(chunk.sums(kept.weights), (Kit(bounds, blocks, entries),))
+    return Ready(chunk.sums(kept.weights), (Kit(bounds, chunk.blocks, entries),))
 
 
 def parts(data: Any, mu: Floats, N: Floats, slope: Floats, kit: Kit) -> Parts:

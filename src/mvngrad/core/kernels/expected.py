@@ -61,6 +61,7 @@ class Filled(NamedTuple):
     total: Floats
     spread: Floats
     logdet: float
+    blocks: Floats = NO_ROOM
 
     def sums(self, weights: Floats) -> Sums:
         """Over the rows of the chunk."""
@@ -75,7 +76,14 @@ def filled(data: Any, mu: Floats, fill: Fill, bounds: tuple[int, int], **room: F
     d = data.d
     z, total, spread = np.empty_like(kept.z), np.zeros(d), np.zeros((d, d))
     logdet = fill(data, slice(*bounds), mu, starts, *kept, z, total, spread, **room)
-    return Filled(z, total, spread, logdet)
+    return Filled(z, total, spread, logdet, **room)
+
+
+def filled_and_blocks(data: Any, mu: Floats, fill: Fill, bounds: tuple[int, int]) -> Filled:
+    """The same with the P_mm⁻¹ of every pattern, one after the other."""
+    counts = np.diff(data.hole_ends[bounds[0] : bounds[1] + 1])
+    blocks = np.empty(int(counts @ counts) + 1)  # never without room
+    return filled(data, mu, fill, bounds, blocks=blocks)
 
 
 def rows_of(data: Any, bounds: tuple[int, int]) -> tuple[Any, Kept]:

@@ -4,6 +4,9 @@ In the coordinates of the data, with V = P_mm⁻¹ widened with zeros and x̃ th
 row (``kernels.curvature``), all that δ and E are multiplied with is
 
     U_ikb = Σ w V_ik x̃_b        F_ikcb = Σ w V_ik (x̃_c x̃_b + ½ V_cb)
+
+symmetric in (i, k) and in (c, b): kept for i ≥ k and c ≥ b alone, row by row, as U (q, d) and
+F (q, q), q = d(d+1)/2.
 """
 
 from __future__ import annotations
@@ -13,16 +16,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mvngrad.core.kernels.expected import filled, plain_side, rows_of
+from mvngrad.core.kernels.expected import Filled, filled_and_blocks, plain_side, rows_of
 from mvngrad.core.kernels.jit import compiled
 from mvngrad.core.kernels.marginal import weight_of
 from mvngrad.core.marginal import Sums
 
 Floats = npt.NDArray[np.float64]
+Bounds = tuple[int, int]
 
 
 class Tensors(NamedTuple):
-    """The sums of an evaluation, in the coordinates of the data, U (d, d, d) and F (d, d, d, d)."""
+    """The sums of an evaluation, in the coordinates of the data, U and F."""
 
     sums: Sums
     U: Floats
@@ -32,28 +36,31 @@ class Tensors(NamedTuple):
         return Tensors(self.sums + other.sums, self.U + other.U, self.F + other.F)
 
 
-def tensors(data: Any, mu: Floats, L: Floats, W: Floats, bounds: tuple[int, int]) -> Tensors:
+def tensors(data: Any, mu: Floats, L: Floats, W: Floats, bounds: Bounds) -> Tensors:
     """Over the patterns from … to …, on the calling thread."""
-    begin, end = bounds
-    d, ends = data.d, data.hole_ends[begin : end + 1]
-    blocks = np.empty(int((np.diff(ends) ** 2).sum()) + 1)  # never without room
-    chunk = filled(data, mu, plain_side(L, W), bounds, blocks=blocks)
+    chunk = filled_and_blocks(data, mu, plain_side(L, W), bounds)
+    weights = data.kept.weights[data.starts[bounds[0]] : data.starts[bounds[1]]]
+    return Tensors(chunk.sums(weights), *of_filled(data, chunk, bounds))
+
+
+def of_filled(data: Any, chunk: Filled, bounds: Bounds) -> tuple[Floats, Floats]:
+    """U and F over the patterns from … to …, of rows that are filled."""
+    d, ends = data.d, data.hole_ends[bounds[0] : bounds[1] + 1]
     starts, kept = rows_of(data, bounds)
-    U, F = np.zeros((d, d, d)), np.zeros((d, d, d, d))
-    _add_tensors(blocks, data.holes, ends, starts, chunk.z, kept.weights, kept.anchored, U, F)
-    _mirror(U, F)
-    return Tensors(chunk.sums(kept.weights), U, F)
+    q = d * (d + 1) // 2
+    FU = np.zeros((q, q + d))  # side by side: one loop adds to both
+    _add_tensors(chunk.blocks, data.holes, ends, starts, chunk.z, kept.weights, kept.anchored, FU)
+    return FU[:, q:], FU[:, :q]
 
 
 @compiled
 def _add_tensors(
     blocks: Floats, holes: Any, ends: Any, starts: Any, z: Floats, weights: Floats,
-    anchored: Floats, U: Floats, F: Floats,
+    anchored: Floats, FU: Floats,
 ) -> None:  # fmt: skip
-    """Add every pattern's part, where i ≥ k and c ≥ b."""
-    d = z.shape[1]
-    t, M = np.empty(d), np.empty((d, d))
-    block = 0
+    """Add every pattern's part."""
+    d, q = z.shape[1], len(FU)
+    M, block = np.empty(q + d), 0  # Σ wx̃x̃ᵀ by its lower triangle, then Σ wx̃
     for p in range(len(starts) - 1):
         m = holes[ends[p] : ends[p + 1]]
         nm = len(m)
@@ -62,36 +69,22 @@ def _add_tensors(
         V = blocks[block : block + nm * nm].reshape((nm, nm))
         block += nm * nm
         n = weight_of(weights, anchored, starts[p], starts[p + 1])
-        t[:] = 0.0
         M[:] = 0.0
         for r in range(starts[p], starts[p + 1]):
+            at = 0
             for c in range(d):
                 wx = weights[r] * z[r, c]
-                t[c] += anchored[r] * wx
+                M[q + c] += anchored[r] * wx
                 for b in range(c + 1):
-                    M[c, b] += wx * z[r, b]
+                    M[at + b] += wx * z[r, b]
+                at += c + 1
         for i in range(nm):
+            before = m[i] * (m[i] + 1) // 2
             for k in range(i + 1):
-                M[m[i], m[k]] += 0.5 * n * V[i, k]
+                M[before + m[k]] += 0.5 * n * V[i, k]
         for i in range(nm):
+            before = m[i] * (m[i] + 1) // 2
             for k in range(i + 1):
-                v, to, of = V[i, k], F[m[i], m[k]], U[m[i], m[k]]
-                for c in range(d):
-                    of[c] += v * t[c]
-                    for b in range(c + 1):
-                        to[c, b] += v * M[c, b]
-
-
-@compiled
-def _mirror(U: Floats, F: Floats) -> None:
-    """The rest, by symmetry in (i, k) and in (c, b)."""
-    d = len(U)
-    for i in range(d):
-        for k in range(i + 1):
-            for c in range(d):
-                U[k, i, c] = U[i, k, c]
-                for b in range(c + 1):
-                    F[i, k, b, c] = F[i, k, c, b]
-            for c in range(d):
-                for b in range(d):
-                    F[k, i, c, b] = F[i, k, c, b]
+                v, to = V[i, k], FU[before + m[k]]
+                for c in range(len(M)):
+                    to[c] += v * M[c]
