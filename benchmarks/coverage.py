@@ -63,6 +63,23 @@ correlations on Fisher's z.
 """
 
 
+READING = """\
+## What is seen
+
+* With normal rows every interval of `kind="observed"`, the default, and of the sandwich covers,
+  complete or with holes, MCAR or MAR. Likelihood ratios, Wald's test and Little's hold their size.
+* `kind="expected"` supposes MCAR, and says so in a warning: under MAR it falls short by up to 3
+  (Kenward & Molenberghs 1998).
+* With t5 rows the information covers means alone; variances 81 to 83, loadings 85 to 91. The
+  sandwich covers means at once; loadings and correlations at 93.5 to 95 from n = 500, at the margin
+  of what is allowed; variances, covariances and noise within 1.5 to 3 at n = 500, and within 1.5 at
+  n = 10,000.
+* Score tests by the expected information hold their size but under MAR, where they are shy. By the
+  observed information they are quick to reject at n = 500, complete data included: the default is
+  the expected one.
+"""
+
+
 def normal(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     """Standard normal."""
     return rng.standard_normal(shape)
@@ -178,7 +195,9 @@ def _tests(study: Study, fits: Any, independent: Floats, counts: Counts) -> None
     counts.pvalues["likelihood ratio, diagonal in full"].append(
         _ratio(diagonal, mg.fit(independent))
     )
-    counts.pvalues["score, diagonal in full"].append(diagonal.score_test().pvalue)
+    for kind in ("observed", "expected"):
+        name = f"score by the {kind} information, diagonal in full"
+        counts.pvalues[name].append(diagonal.score_test(kind=kind).pvalue)
 
 
 def _ratio(small: mg.Fit, large: mg.Fit) -> float:
@@ -209,6 +228,7 @@ def lines(results: dict[Study, Counts], number: int) -> list[str]:
         "Sizes of tests at 5 %, in per cent, of hypotheses that hold:",
         "",
         *table(["data", "test", "size"], list(_sizes(results))),
+        READING,
     ]
 
 

@@ -91,6 +91,8 @@ def test_score_tests(X, fit):
         fit.score_test()
     with pytest.raises(mg.DataError, match="not one of"):
         fit.score_test("diagonal")
+    with pytest.raises(mg.DataError, match="kind must be 'observed'"):
+        mg.fit(X, "diagonal").score_test(kind="sandwich")
     with pytest.raises(mg.DataError, match="mean must be"):
         mg.fit(X, "diagonal").score_test(mean="known")
 

@@ -225,7 +225,9 @@ class Inferred(Estimates, ABC):
         ----------
         covariance : structure or name    of the larger model; it must hold this one's covariance
         mean : "as fitted" or "free"      "free" tests a known mean too
-        kind : "expected" or "observed"   which information H
+        kind : "expected" or "observed"   which information H: the first holds the size of the test
+            in small samples better; if values are missing by reason of others (MAR) it is too
+            large, and the test shy
 
         Examples
         --------

@@ -36,16 +36,25 @@ OTHER_DATA = 1e-3  # |Σ w s + ∂J|/n, whitened, that rounding does not reach
 
 def information_of(fit: Inferred, kind: Any) -> Information:
     """Observed or expected."""
-    if kind not in get_args(Kind):
-        raise DataError(f"kind must be 'observed' or 'expected'; got {kind!r:.60}.")
+    require_information(kind)
     at = estimate_of(fit)
-    if kind == "expected" and fit.grounds is not None and isinstance(fit.grounds.sample, Patterns):
+    if kind == "expected" and _has_holes(fit):
         warn(
             "the expected information holds if no value, seen or not, is a reason for a hole "
             "(MCAR); kind='observed' also if values that are seen are (MAR)",
             DataWarning,
         )
     return Information.of(Directions.of(at), kind)
+
+
+def require_information(kind: object) -> None:
+    """Refuse what is neither."""
+    if kind not in get_args(Kind):
+        raise DataError(f"kind must be 'observed' or 'expected'; got {kind!r:.60}.")
+
+
+def _has_holes(fit: Inferred) -> bool:
+    return fit.grounds is not None and isinstance(fit.grounds.sample, Patterns)
 
 
 def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
@@ -150,6 +159,7 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
         wider = replace(wider, mean=FreeMean())
     elif mean not in ("as fitted", "free"):
         raise DataError(f"mean must be 'as fitted' or 'free'; got {mean!r:.60}.")
+    require_information(kind)
     return score_test(at, wider, kind)
 
 

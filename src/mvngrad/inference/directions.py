@@ -101,12 +101,14 @@ class Directions:
 
     def along(self, M: Array) -> Array:
         """UᵀMU."""
-        size = self.estimate.location.size
-        parts = (
-            (self.of_mean.basis, slice(None, size)),
-            (self.of_covariance.basis, slice(size, None)),
-        )
-        return np.block([[U.T @ M[a, b] @ V for V, b in parts] for U, a in parts])
+        size, U = self.estimate.location.size, self.of_mean.basis
+        across = self._onto((U.T @ M[:size, size:]).T)
+        own = self._onto(self._onto(M[size:, size:]).T)
+        return np.block([[U.T @ M[:size, :size] @ U, across.T], [across, own]])
+
+    def _onto(self, v: Array) -> Array:
+        """Uᵀv of columns of the covariance's tangents; U = I where any S can be reached."""
+        return v if self.estimate.structure.saturated else self.of_covariance.basis.T @ v
 
     def bend(self) -> Array:
         """What S(θ) adds to UᵀMU, where it bends and J is not flat in S; and a ridge.
@@ -147,14 +149,14 @@ class Directions:
 
     def projected(self, s: Array) -> Array:
         """sU of packed cotangents s (m, D): along the directions (m, q + r)."""
-        size = self.estimate.location.size
-        return np.hstack([s[:, :size] @ self.of_mean.basis, s[:, size:] @ self.of_covariance.basis])
+        of_mean, of_S = np.hsplit(s, [self.estimate.location.size])
+        return np.hstack([of_mean @ self.of_mean.basis, self._onto(of_S.T).T])
 
     def tangents(self, c: Array) -> tuple[Array, Array]:
         """δ (m, d) or (m, d, P) and E (m, d, d), whitened, along columns of c (q + r, m)."""
         q, d = self.sizes[0], len(self.estimate.root)
         delta = (self.of_mean.basis @ c[:q]).T.reshape(-1, *self.estimate.location.shape)
-        v = (self.of_covariance.basis @ c[q:]).T
+        v = (c[q:] if self.estimate.structure.saturated else self.of_covariance.basis @ c[q:]).T
         return delta, np.array([symmetric(row, d) for row in v]).reshape(-1, d, d)
 
 
