@@ -86,6 +86,7 @@ def goodness_of(fit: Estimates, correction: Correction | Scaling) -> Goodness:
         fit.weight,
         _baseline(fit, loglik, n_params),
         None if model is None else srmr(fit.covariance, model.covariance, fit.mean, model.mean),
+        sampled=fit.weights_kind == "sampling",
     )
 
 
