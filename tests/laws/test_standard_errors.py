@@ -425,6 +425,11 @@ def test_wald_tests_of_means(X):
     statistic = n * gap @ np.linalg.solve(C @ fit.covariance @ C.T, gap)
     test = fit.wald_test(lambda mean, S: C @ mean, c)  # noqa: ARG005
     close([test.statistic, test.df, test.pvalue], [statistic, 2, chi2.sf(statistic, 2)], 1e-8)
+    with pytest.raises(mg.DataError, match="cannot hold"):  # x = 1 and x = 2
+        fit.wald_test(lambda mean, S: np.array([mean[0], mean[0]]), [1.0, 2.0])  # noqa: ARG005
+    known = mg.fit(X, mean=np.zeros(3))
+    with pytest.raises(mg.DataError, match="cannot hold"):
+        known.wald_test(lambda mean, S: mean, 5.0)  # noqa: ARG005
     again = np.vstack([C, C.sum(axis=0)])  # what follows from the others adds nothing
     test = fit.wald_test(lambda mean, S: again @ mean, [*c, c.sum()])  # noqa: ARG005
     close([test.statistic, test.df], [statistic, 2], 1e-8)
@@ -442,6 +447,14 @@ def test_score_tests(X):
     spherical = mg.fit(X, "spherical").score_test("diagonal")
     squares = X.var(axis=0) / X.var(axis=0).mean()
     close([spherical.statistic, spherical.df], [0.5 * n * ((squares - 1) ** 2).sum(), 2])
+
+
+@pytest.mark.parametrize("kind", ["expected", "observed"])
+def test_what_the_data_do_not_tell_is_no_degree_of_freedom(kind, rng):
+    X = rng.standard_normal((300, 3))
+    X[:150, 0] = X[150:, 1] = NAN
+    null, full = mg.fit(X, "diagonal"), mg.fit(X)
+    assert null.score_test(kind=kind).df == mg.compare(null, full).df == 2
 
 
 def test_score_wald_and_likelihood_ratio_tests_agree_near_the_null(rng):

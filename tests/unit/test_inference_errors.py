@@ -86,13 +86,23 @@ def test_data_that_were_changed(X, fit):
         fit.standard_errors("sandwich")
 
 
-def test_score_tests(X, fit):
+@pytest.mark.filterwarnings("ignore::mvngrad.ConvergenceWarning")
+def test_score_tests(X, fit, rng):
     with pytest.raises(mg.DataError, match="no direction"):
         fit.score_test()
     with pytest.raises(mg.DataError, match="not one of"):
         fit.score_test("diagonal")
     with pytest.raises(mg.DataError, match="mean must be"):
         mg.fit(X, "diagonal").score_test(mean="known")
+    with pytest.raises(mg.DataError, match="no case of it is linear"):
+        mg.fit(X, "diagonal", mg.Linear(np.ones((40, 1)))).score_test(mean="free")
+    common = rng.standard_normal((40, 1)) + rng.standard_normal((40, 5))
+    for prior in (mg.Ridge(2.0), mg.InverseWishart(weight=5.0)):
+        with pytest.raises(mg.DataError, match="without the prior"):
+            mg.fit(common, "factor:1", prior=prior).score_test()
+    short = mg.fit(rng.standard_normal((40, 6)), "factor:2", max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged: stopped at max_iter"):
+        short.score_test()
 
 
 def test_more_columns_than_a_matrix_of_information_holds(rng):

@@ -134,7 +134,7 @@ def scores_of(fit: Inferred, data: Any, design: Any) -> Array:
 
 def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> ScoreTest:
     """``Fit.score_test``: the alternative at the estimate of the null."""
-    fit.require_frequencies("a score test")
+    _require_a_maximum(fit)
     at = estimate_of(fit)
     structure = covariance if isinstance(covariance, Structure) else structure_named(covariance)
     structure = structure.sized(len(fit.columns))
@@ -146,11 +146,28 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
             "test is of a model inside a larger one. Name one that holds it, as 'full'."
         )
     wider = replace(at, structure=structure, theta=theta)
-    if mean == "free" and not at.n_mean:
-        wider = replace(wider, mean=FreeMean())
-    elif mean not in ("as fitted", "free"):
+    if mean not in ("as fitted", "free"):
         raise DataError(f"mean must be 'as fitted' or 'free'; got {mean!r:.60}.")
+    if mean == "free" and fit.coefficients is not None:
+        raise DataError("mean='free' is one mean for all rows, and no case of it is linear.")
+    if mean == "free":
+        wider = replace(wider, mean=FreeMean())
     return score_test(at, wider, kind)
+
+
+def _require_a_maximum(fit: Inferred) -> None:
+    """Of the likelihood: else the gradient is not that of the hypothesis alone."""
+    fit.require_frequencies("a score test")
+    if fit.prior:
+        raise DataError(
+            f"a score test is at a maximum of the likelihood, and the fit is with "
+            f"{' and '.join(fit.prior)}. Fit without the prior."
+        )
+    if not fit.converged:
+        raise DataError(
+            f"a score test is at a maximum of the likelihood, and the fit has not converged: "
+            f"{fit.message}."
+        )
 
 
 def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
