@@ -27,7 +27,10 @@ def test_kinds(fit, kind):
 
 def test_clusters(X, fit):
     with pytest.raises(mg.DataError, match="clusters are for kind='sandwich'"):
-        fit.standard_errors(clusters=np.arange(40))
+        fit.standard_errors("observed", clusters=np.arange(40))
+    for labels in (np.where(np.arange(40) == 3, np.nan, 1.0), np.array([*"ab" * 19, "a", None])):
+        with pytest.raises(mg.DataError, match=r"row (3|39) is missing"):
+            fit.standard_errors(clusters=labels)
     for wrong in (np.arange(39), np.zeros((40, 2)), "a"):
         with pytest.raises(mg.DataError, match="one label a row"):
             fit.standard_errors("sandwich", clusters=wrong)
@@ -49,6 +52,13 @@ def test_functions(fit):
         fit.delta(lambda mean, S: mean + 1j)  # noqa: ARG005
     with pytest.raises(mg.DataError, match="finite"):
         fit.delta(lambda mean, S: np.full(2, np.inf))  # noqa: ARG005
+
+
+@pytest.mark.filterwarnings("ignore::mvngrad.ConvergenceWarning")
+def test_a_bootstrap_is_of_a_maximum(rng):
+    short = mg.fit(rng.standard_normal((40, 6)), "factor:2", max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged: stopped at max_iter"):
+        short.conf_int(method="bootstrap", n_boot=9)
 
 
 def test_moments_have_no_rows(X):
