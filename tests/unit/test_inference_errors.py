@@ -110,6 +110,10 @@ def test_score_tests(X, fit, rng):
     for prior in (mg.Ridge(2.0), mg.InverseWishart(weight=5.0)):
         with pytest.raises(mg.DataError, match="without the prior"):
             mg.fit(common, "factor:1", prior=prior).score_test()
+    far = mg.fit(common * [1.0, 2.0, 3.0, 4.0, 5.0] + 3.0 * common[:, :1], "diagonal")
+    assert far.score_test().df == 10
+    with pytest.raises(mg.DataError, match="use kind='expected'"):  # r > ½: tr E²K − ½ tr E² < 0
+        far.score_test(kind="observed")
     short = mg.fit(rng.standard_normal((40, 6)), "factor:2", max_iter=1)
     with pytest.raises(mg.DataError, match="has not converged: stopped at max_iter"):
         short.score_test()

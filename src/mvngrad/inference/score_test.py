@@ -19,7 +19,7 @@ from mvngrad.errors import DataError
 from mvngrad.inference.directions import Directions
 from mvngrad.inference.estimate import Estimate
 from mvngrad.inference.goodness import chi_square_tail
-from mvngrad.inference.information import Information, Kind
+from mvngrad.inference.information import BLIND, Information, Kind
 
 
 class ScoreTest(NamedTuple):
@@ -33,6 +33,11 @@ class ScoreTest(NamedTuple):
 def score_test(null: Estimate, wider: Estimate, kind: Kind) -> ScoreTest:
     """Of ``null`` within ``wider``, both at the same (μ, S)."""
     information = Information.of(Directions.of(wider), kind)
+    if information.rank < information.size and information.eigenvalues.min() < -BLIND:
+        raise DataError(
+            "the data are so far from the fitted model that J bends down along some direction of "
+            "the larger one, whose observed information is then no metric: use kind='expected'."
+        )
     df = information.rank - Information.of(Directions.of(null), kind).rank
     if df <= 0:
         raise DataError("the larger model has no direction that the fitted one lacks.")
