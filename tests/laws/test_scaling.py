@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 
 import mvngrad as mg
 from mvngrad.fitting.grounds import estimate_of, rows_of
@@ -85,3 +86,50 @@ def test_what_it_needs_is_said(rng, tmp_path):
         mg.load(tmp_path / "m.safetensors").goodness("satorra-bentler")
     with pytest.raises(mg.DataError, match="'yuan-bentler'"):
         moments.goodness("robust")
+
+
+@pytest.mark.parametrize("correction", SCALINGS)
+def test_a_factor_on_all_weights_of_a_sample_does_not_matter(correction, rng):
+    X, w = heavy_rows(rng, 300), rng.uniform(0.2, 3.0, size=300)
+    one, other = (
+        mg.fit(X, mg.FactorAnalytic(1), weights=t * w, weights_kind="sampling").goodness(correction)
+        for t in (1.0, 10.0)
+    )
+    assert other.statistic == pytest.approx(one.statistic, rel=1e-6)
+
+
+def textbook_trace(fit, X, w, v):
+    """tr UΓ, U = W − WΔ(ΔᵀWΔ)⁻¹ΔᵀW of moments (m, vech C), Γ = Σ v (z − z̄)(z − z̄)ᵀ/Σw."""
+    d, P = X.shape[1], np.linalg.inv(fit.covariance)
+    i, j = np.tril_indices(d)
+    twice = np.zeros((d * d, len(i)))
+    twice[i * d + j, np.arange(len(i))] = twice[j * d + i, np.arange(len(i))] = 1.0
+    W = block_diag(P, 0.5 * twice.T @ np.kron(P, P) @ twice)
+    unit = np.eye(len(fit.params))
+    of_theta = np.array([fit.structure.push(fit.params, e)[i, j] for e in unit]).T
+    Delta = block_diag(np.eye(d), of_theta)
+    U = W - W @ Delta @ np.linalg.pinv(Delta.T @ W @ Delta) @ Delta.T @ W
+    about = X - np.average(X, axis=0, weights=w)
+    z = np.hstack([X, about[:, i] * about[:, j]])
+    z = z - np.average(z, axis=0, weights=w)
+    return np.trace(U @ (z.T * v) @ z) / w.sum()
+
+
+@pytest.mark.parametrize("kind", ["frequency", "sampling"])
+@pytest.mark.parametrize("covariance", ["factor:1", "compound-symmetry"])
+def test_satorra_and_bentlers_trace_is_the_textbooks(covariance, kind, rng):
+    X, w = heavy_rows(rng, 200), rng.uniform(0.2, 3.0, size=200)
+    fit = mg.fit(X, covariance, weights=w, weights_kind=kind)
+    squared = kind == "sampling"
+    trace = satorra_bentler(estimate_of(fit), rows_of(fit), squared=squared)
+    assert trace == pytest.approx(textbook_trace(fit, X, w, w**2 if squared else w), rel=1e-6)
+
+
+def test_indices_are_of_a_likelihood_and_weights_of_a_sample_make_none(rng):
+    X, w = heavy_rows(rng, 200), rng.uniform(0.2, 3.0, size=200)
+    test = mg.fit(X, "factor:1", weights=w, weights_kind="sampling").goodness("yuan-bentler")
+    for name in ("rmsea", "rmsea_interval", "rmsea_pvalue", "cfi", "tli"):
+        with pytest.raises(mg.DataError, match="sampling weights"):
+            getattr(test, name)
+    assert "RMSEA" not in repr(test)
+    assert f"SRMR {test.srmr:.3f}" in repr(test)

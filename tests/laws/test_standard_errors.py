@@ -12,6 +12,8 @@ import mvngrad as mg
 from cases import CASES, orthogonal
 from holes import NAN, holed
 from mvngrad.fitting.grounds import estimate_of
+from mvngrad.fitting.standard_errors import pushed_errors
+from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.models import data
 from naive import Model, inverse
 
@@ -167,6 +169,15 @@ def test_clusters(share, X, rng):
     t = np.array([s[g == k].sum(axis=0) for k in range(9)])
     V = np.linalg.solve(fit.information().matrix, t.T)
     close(fit.cov_params("sandwich", clusters=g), V @ V.T)
+
+
+def test_clusters_are_of_the_rows_given_or_of_those_kept(X, rng):
+    X[[3, 17], [0, 2]] = NAN
+    labels = np.array(["a", "b", "c", "d", "e"])[rng.integers(0, 5, len(X))]
+    fit, there = mg.fit(X, missing="drop"), ~np.isnan(X).any(axis=1)
+    one, other = (fit.standard_errors(clusters=which) for which in (labels, labels[there]))
+    assert one.kind == "sandwich"  # the one kind that clusters are for
+    same_errors(one, other)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
@@ -370,6 +381,22 @@ def test_what_is_fixed_has_error_zero(rng):
     np.testing.assert_array_equal(errors.factor[2], 0.0)
 
 
+@pytest.mark.parametrize("covariance", ["factor:0", mg.PPCA(0)])
+def test_without_factors_they_are_those_of_variances(covariance, X):
+    structure = "diagonal" if covariance == "factor:0" else "spherical"
+    found, plain = (mg.fit(X, each).standard_errors() for each in (covariance, structure))
+    close(found.noise, np.diagonal(plain.covariance))
+    assert found.factor.shape == (3, 0)
+
+
+def test_many_columns_about_a_known_mean(rng):
+    """K = I at the maximum, wherever the mean is; then a mean beside it does not matter."""
+    fit = mg.fit(rng.standard_normal((60, 23)) + 0.5, mean=np.zeros(23))
+    closed, pushed = fit.standard_errors(), pushed_errors(fit, None, None)
+    assert isinstance(closed, CompleteErrors)
+    same_errors(closed, pushed, 1e-9)
+
+
 def test_a_fit_that_has_not_converged_has_no_errors(rng):
     X = holed(rng, 100, 3, 0.3)
     with pytest.warns(mg.ConvergenceWarning):
@@ -425,6 +452,11 @@ def test_wald_tests_of_means(X):
     statistic = n * gap @ np.linalg.solve(C @ fit.covariance @ C.T, gap)
     test = fit.wald_test(lambda mean, S: C @ mean, c)  # noqa: ARG005
     close([test.statistic, test.df, test.pvalue], [statistic, 2, chi2.sf(statistic, 2)], 1e-8)
+    with pytest.raises(mg.DataError, match="cannot hold"):  # x = 1 and x = 2
+        fit.wald_test(lambda mean, S: np.array([mean[0], mean[0]]), [1.0, 2.0])  # noqa: ARG005
+    known = mg.fit(X, mean=np.zeros(3))
+    with pytest.raises(mg.DataError, match="cannot hold"):
+        known.wald_test(lambda mean, S: mean, 5.0)  # noqa: ARG005
     again = np.vstack([C, C.sum(axis=0)])  # what follows from the others adds nothing
     test = fit.wald_test(lambda mean, S: again @ mean, [*c, c.sum()])  # noqa: ARG005
     close([test.statistic, test.df], [statistic, 2], 1e-8)
@@ -442,6 +474,14 @@ def test_score_tests(X):
     spherical = mg.fit(X, "spherical").score_test("diagonal")
     squares = X.var(axis=0) / X.var(axis=0).mean()
     close([spherical.statistic, spherical.df], [0.5 * n * ((squares - 1) ** 2).sum(), 2])
+
+
+@pytest.mark.parametrize("kind", ["expected", "observed"])
+def test_what_the_data_do_not_tell_is_no_degree_of_freedom(kind, rng):
+    X = rng.standard_normal((300, 3))
+    X[:150, 0] = X[150:, 1] = NAN
+    null, full = mg.fit(X, "diagonal"), mg.fit(X)
+    assert null.score_test(kind=kind).df == mg.compare(null, full).df == 2
 
 
 def test_score_wald_and_likelihood_ratio_tests_agree_near_the_null(rng):

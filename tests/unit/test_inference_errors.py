@@ -27,7 +27,10 @@ def test_kinds(fit, kind):
 
 def test_clusters(X, fit):
     with pytest.raises(mg.DataError, match="clusters are for kind='sandwich'"):
-        fit.standard_errors(clusters=np.arange(40))
+        fit.standard_errors("observed", clusters=np.arange(40))
+    for labels in (np.where(np.arange(40) == 3, np.nan, 1.0), np.array([*"ab" * 19, "a", None])):
+        with pytest.raises(mg.DataError, match=r"row (3|39) is missing"):
+            fit.standard_errors(clusters=labels)
     for wrong in (np.arange(39), np.zeros((40, 2)), "a"):
         with pytest.raises(mg.DataError, match="one label a row"):
             fit.standard_errors("sandwich", clusters=wrong)
@@ -49,6 +52,13 @@ def test_functions(fit):
         fit.delta(lambda mean, S: mean + 1j)  # noqa: ARG005
     with pytest.raises(mg.DataError, match="finite"):
         fit.delta(lambda mean, S: np.full(2, np.inf))  # noqa: ARG005
+
+
+@pytest.mark.filterwarnings("ignore::mvngrad.ConvergenceWarning")
+def test_a_bootstrap_is_of_a_maximum(rng):
+    short = mg.fit(rng.standard_normal((40, 6)), "factor:2", max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged: stopped at max_iter"):
+        short.conf_int(method="bootstrap", n_boot=9)
 
 
 def test_moments_have_no_rows(X):
@@ -86,7 +96,8 @@ def test_data_that_were_changed(X, fit):
         fit.standard_errors("sandwich")
 
 
-def test_score_tests(X, fit):
+@pytest.mark.filterwarnings("ignore::mvngrad.ConvergenceWarning")
+def test_score_tests(X, fit, rng):
     with pytest.raises(mg.DataError, match="no direction"):
         fit.score_test()
     with pytest.raises(mg.DataError, match="not one of"):
@@ -95,6 +106,19 @@ def test_score_tests(X, fit):
         mg.fit(X, "diagonal").score_test(kind="sandwich")
     with pytest.raises(mg.DataError, match="mean must be"):
         mg.fit(X, "diagonal").score_test(mean="known")
+    with pytest.raises(mg.DataError, match="no case of it is linear"):
+        mg.fit(X, "diagonal", mg.Linear(np.ones((40, 1)))).score_test(mean="free")
+    common = rng.standard_normal((40, 1)) + rng.standard_normal((40, 5))
+    for prior in (mg.Ridge(2.0), mg.InverseWishart(weight=5.0)):
+        with pytest.raises(mg.DataError, match="without the prior"):
+            mg.fit(common, "factor:1", prior=prior).score_test()
+    far = mg.fit(common * [1.0, 2.0, 3.0, 4.0, 5.0] + 3.0 * common[:, :1], "diagonal")
+    assert far.score_test().df == 10
+    with pytest.raises(mg.DataError, match="use kind='expected'"):  # r > ½: tr E²K − ½ tr E² < 0
+        far.score_test(kind="observed")
+    short = mg.fit(rng.standard_normal((40, 6)), "factor:2", max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged: stopped at max_iter"):
+        short.score_test()
 
 
 def test_more_columns_than_a_matrix_of_information_holds(rng):

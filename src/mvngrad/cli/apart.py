@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mvngrad.cli.failures import DATA, USAGE, Failure
-from mvngrad.cli.notes import incomplete
 from mvngrad.cli.progress import Progress
 from mvngrad.cli.request import FitRequest
 
@@ -98,8 +97,6 @@ def spread_for(request: FitRequest, fit: Fit, apart: Apart) -> Spread:
     if request.se == "none":
         return Spread(request.level)
     labels = apart.labels
-    if labels is not None and request.missing == "drop":
-        labels = labels[~incomplete(apart.table.rows)]
     if request.ci == "wald":
         return spread_of(fit, request.level, request.se, labels)
     with Progress() as progress:

@@ -78,6 +78,11 @@ class Asked(NamedTuple):
 def bootstrap_of(fit: Inferred, level: float, asked: Asked) -> BootstrapIntervals:
     """``Fit.conf_int`` by the bootstrap."""
     asked.checked(len(fit.columns))
+    if not fit.converged:
+        raise DataError(
+            f"a bootstrap is of the maximum of the likelihood, and the fit has not converged: "
+            f"{fit.message}."
+        )
     if fit.prior and not fit.refit_priors:
         raise DataError(
             "a bootstrap refits the model with its prior, and a model file has only a description "
@@ -110,7 +115,7 @@ def _by_cases(fit: Inferred, asked: Asked) -> Refit:
     X, w, linear = rows.X, rows.w, _linear_of(fit, rows)
     there = ~np.isnan(X).all(axis=1)
     frequencies = w * there
-    numbers = None if asked.clusters is None else numbered(asked.clusters, len(X))
+    numbers = None if asked.clusters is None else numbered(asked.clusters, rows)
     alone = np.arange(len(X)) if fit.weights_kind == "sampling" else None
 
     def refit(rng: np.random.Generator) -> Fit:

@@ -13,9 +13,7 @@ def require_comparable(fit: Estimates, name: str) -> None:
             f"{name} was fitted with {' and '.join(fit.prior)}: that is no maximum of the "
             "likelihood, which AIC, BIC and likelihood ratios are of. Fit without the prior."
         )
-    # Of weights that say how likely a row was to be drawn there is no likelihood; a Fit without
-    # the field has weights that are frequencies.
-    if getattr(fit, "weights_kind", "frequency") == "sampling":
+    if fit.weights_kind == "sampling":
         raise DataError(
             f"{name} was fitted with sampling weights: there is no likelihood of the data then, "
             "and no AIC, BIC or likelihood ratio. Compare estimates with their standard errors."

@@ -100,6 +100,13 @@ class Estimates(ABC):
         return np.sqrt((self.root**2).sum(axis=1))
 
     @property
+    def has_free_mean(self) -> bool:
+        """Whether one mean of all rows was estimated: neither known nor linear in a design."""
+        # Parameters that no pair of columns tells are not counted, and are of the covariance.
+        free = self.n_params + len(self.not_identified) - self.structure.n_params
+        return self.coefficients is None and free == len(self.columns)
+
+    @property
     def factor_covariance(self) -> Array | None:
         """Φ̂ (k, k), S = ΛΦΛᵀ + diag ψ: variances of the factors 1 unless ``scale="marker"``."""
         loaded = None if self.noise is None else self.structure.loaded(self.params)

@@ -103,7 +103,7 @@ def grounds_of(fit: Estimates) -> Grounds:
     if fit.grounds is None:
         raise NeedsRowsError(
             "this fit came from a model file, which holds estimates and no data: standard errors "
-            "need the data. Fit them anew, with start= this fit."
+            "and tests need the data. Fit them anew, with start= this fit."
         )
     return fit.grounds
 
@@ -127,7 +127,7 @@ def rows_of(fit: Estimates) -> Rows:
         kind = "a model file" if source is None else "moments"
         raise NeedsRowsError(
             f"this needs the rows of the data, and the fit came from {kind}: fit the rows "
-            "themselves, or pass them (data=…)."
+            "themselves."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say of the data was said by the fit
@@ -146,7 +146,8 @@ def _read(fit: Estimates, source: Source) -> Rows:
     if source.missing != "drop":
         return rows
     there = ~np.isnan(X).any(axis=1)
-    return Rows(*(None if part is None else part[there] for part in rows))  # type: ignore[arg-type]
+    weights, zeta = (None if part is None else part[there] for part in rows[1:3])
+    return Rows(rows.X[there], weights, zeta, there)
 
 
 def with_design(fit: Estimates, X: Any, linear: Linear | None) -> Rows:

@@ -27,7 +27,7 @@ class Inferred(Estimates, ABC):
     ``kind`` is "observed", the second derivatives of J at the estimate (the default); "expected",
     their expectation given which entries are missing; or "sandwich", H⁻¹BH⁻¹ with B the sum of
     squared contributions of the rows, which holds whatever their distribution: the default, and the
-    only one, where weights are those of a sample.
+    only one, where weights are those of a sample or rows come in clusters.
     """
 
     def information(self, kind: Kind = "observed") -> Information:
@@ -65,7 +65,8 @@ class Inferred(Estimates, ABC):
         Parameters
         ----------
         kind : "observed", "expected" or "sandwich"
-        clusters : (n,) labels      rows of one label may depend on each other; for "sandwich"
+            Default: "observed"; "sandwich" where weights are those of a sample, or with clusters.
+        clusters : (n,) labels      rows of one label may depend on each other
 
         Examples
         --------
@@ -100,7 +101,7 @@ class Inferred(Estimates, ABC):
     def score_contributions(self, data: Any = None, *, design: Any = None) -> Array:
         """∂ℓᵢ/∂(β, θ) of each row at the estimate (n, q); of the rows of the fit by default.
 
-        Weighted by the frequencies of the rows they sum to 0.
+        Weighted by the frequencies of the rows they sum to 0, if there is no prior.
 
         Examples
         --------
@@ -228,6 +229,12 @@ class Inferred(Estimates, ABC):
         kind : "expected" or "observed"   which information H: the first holds the size of the test
             in small samples better; if values are missing by reason of others (MAR) it is too
             large, and the test shy
+
+        Raises
+        ------
+        DataError
+            If the fit is no maximum of the likelihood: with a prior, sampling weights, or not
+            converged; or the other model does not hold it.
 
         Examples
         --------

@@ -93,6 +93,4 @@ def _designs(small: Estimates, big: Estimates) -> Nesting:
 def _mean_kind(fit: Estimates) -> str:
     if fit.coefficients is not None:
         return "design"
-    # Parameters that no pair of columns tells are not counted, and are of the covariance.
-    free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
-    return "free" if free == len(fit.columns) else "known"
+    return "free" if fit.has_free_mean else "known"

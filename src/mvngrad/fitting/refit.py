@@ -24,8 +24,7 @@ def refitted(
     """A fit to other rows, with their designs, or to moments; an error if it does not converge."""
     from mvngrad.fitting.fit import fit as fit_to
 
-    free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
-    mean: Any = "free" if free else fit.mean
+    mean: Any = "free" if fit.has_free_mean else fit.mean
     again = fit_to(
         data,
         fit.structure,

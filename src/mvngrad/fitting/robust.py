@@ -23,10 +23,11 @@ def scaled_test(
 ) -> GoodnessOfFit:
     """X²·df/tr(UΓ)."""
     at, rows = estimate_of(fit), rows_of(fit)
+    squared = fit.weights_kind == "sampling"
     if scaling == "yuan-bentler":
-        trace = yuan_bentler(at, _at_saturated(fit, at, model), rows)
+        trace = yuan_bentler(at, _at_saturated(fit, at, model), rows, squared=squared)
     elif isinstance(fit.sample, Moments):
-        trace = satorra_bentler(at, rows)
+        trace = satorra_bentler(at, rows, squared=squared)
     else:
         raise DataError(
             "Satorra and Bentler's scaling is of complete data, and these have holes: use "

@@ -86,6 +86,7 @@ def goodness_of(fit: Estimates, correction: Correction | Scaling) -> Goodness:
         fit.weight,
         _baseline(fit, loglik, n_params),
         None if model is None else srmr(fit.covariance, model.covariance, fit.mean, model.mean),
+        sampled=fit.weights_kind == "sampling",
     )
 
 
@@ -183,9 +184,7 @@ def _why_not(fit: Estimates, holes: bool) -> str | None:
     if fit.prior:
         why = "a fit with a prior is no maximum of the likelihood, which the test is of"
         return f"{why}: fit without the prior."
-    # With pairs of columns never together n_params is smaller, and the mean is free all the same.
-    free = fit.n_params + len(fit.not_identified) - fit.structure.n_params
-    if free != len(fit.columns) or fit.coefficients is not None:
+    if not fit.has_free_mean:
         return (
             "the mean is not free, and the test is of the covariance under a free one: fit "
             "covariance='full' with the same mean to the same data, and mvngrad.compare the two."

@@ -14,7 +14,7 @@ from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, DataWarning, warn
 from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
 from mvngrad.inference.complete_errors import CompleteErrors
-from mvngrad.inference.contributions import contributions, meat
+from mvngrad.inference.contributions import Rows, contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
 from mvngrad.inference.directions import Directions
 from mvngrad.inference.information import Information, Kind
@@ -57,11 +57,11 @@ def _has_holes(fit: Inferred) -> bool:
     return fit.grounds is not None and isinstance(fit.grounds.sample, Patterns)
 
 
-def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
-    """The kind asked for; by default what the weights allow."""
+def kind_for(fit: Inferred, kind: Any, clusters: Any = None) -> ErrorKind:
+    """The kind asked for; by default what weights and clusters allow."""
     sampled = fit.weights_kind == "sampling"
     if kind is None:
-        return "sandwich" if sampled else "observed"
+        return "sandwich" if sampled or clusters is not None else "observed"
     if kind not in get_args(ErrorKind):
         raise DataError(f"kind must be 'observed', 'expected' or 'sandwich'; got {kind!r:.60}.")
     if sampled and kind != "sandwich":
@@ -69,14 +69,14 @@ def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
             f"with sampling weights the information says nothing of the spread of estimates; got "
             f"kind={kind!r}. Use kind='sandwich'."
         )
+    if clusters is not None and kind != "sandwich":
+        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
     return cast(ErrorKind, kind)
 
 
 def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[ErrorKind, Uncertainty]:
     """A root of the covariance of the estimates, of the kind that was meant."""
-    kind = kind_for(fit, kind)
-    if clusters is not None and kind != "sandwich":
-        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
+    kind = kind_for(fit, kind, clusters)
     information = information_of(fit, "observed" if kind == "sandwich" else kind)
     if not fit.converged:  # at no maximum, the information says nothing of any estimate
         everything = np.eye(information.size)
@@ -113,8 +113,6 @@ def closed_errors(fit: Inferred, kind: ErrorKind) -> CompleteErrors | None:
     if not whole or not isinstance(grounds.mean, FreeMean | FixedMean) or grounds.regressed:
         return None
     free = isinstance(grounds.mean, FreeMean)
-    if not free and not np.allclose(grounds.sample.mean, fit.mean):  # type: ignore[union-attr]
-        return None  # K = I, but r ≠ 0
     return CompleteErrors(kind, lower_root(fit.root), fit.weight, free, _turned(fit))
 
 
@@ -143,7 +141,7 @@ def scores_of(fit: Inferred, data: Any, design: Any) -> Array:
 
 def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> ScoreTest:
     """``Fit.score_test``: the alternative at the estimate of the null."""
-    fit.require_frequencies("a score test")
+    _require_a_maximum(fit)
     at = estimate_of(fit)
     structure = covariance if isinstance(covariance, Structure) else structure_named(covariance)
     structure = structure.sized(len(fit.columns))
@@ -155,18 +153,35 @@ def score_test_of(fit: Inferred, covariance: Any, mean: Any, kind: Any) -> Score
             "test is of a model inside a larger one. Name one that holds it, as 'full'."
         )
     wider = replace(at, structure=structure, theta=theta)
-    if mean == "free" and not at.n_mean:
-        wider = replace(wider, mean=FreeMean())
-    elif mean not in ("as fitted", "free"):
+    if mean not in ("as fitted", "free"):
         raise DataError(f"mean must be 'as fitted' or 'free'; got {mean!r:.60}.")
     require_information(kind)
+    if mean == "free" and fit.coefficients is not None:
+        raise DataError("mean='free' is one mean for all rows, and no case of it is linear.")
+    if mean == "free":
+        wider = replace(wider, mean=FreeMean())
     return score_test(at, wider, kind)
+
+
+def _require_a_maximum(fit: Inferred) -> None:
+    """Of the likelihood: else the gradient is not that of the hypothesis alone."""
+    fit.require_frequencies("a score test")
+    if fit.prior:
+        raise DataError(
+            f"a score test is at a maximum of the likelihood, and the fit is with "
+            f"{' and '.join(fit.prior)}. Fit without the prior."
+        )
+    if not fit.converged:
+        raise DataError(
+            f"a score test is at a maximum of the likelihood, and the fit has not converged: "
+            f"{fit.message}."
+        )
 
 
 def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     rows = rows_of(fit)
     squared = fit.weights_kind == "sampling"
-    numbers = None if clusters is None else numbered(clusters, len(rows.X))
+    numbers = None if clusters is None else numbered(clusters, rows)
     B, total = meat(directions, rows, squared=squared, clusters=numbers)
     at = directions.estimate
     of_data = replace(at, data=at.data.data) if isinstance(at.data, Penalised) else at
@@ -180,9 +195,21 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
     return B
 
 
-def numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Clusters of n rows, numbered from 0."""
-    labels = np.asarray(clusters)
+def numbered(clusters: Any, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Clusters of rows, or of all rows of the data they were kept from, numbered from 0."""
+    labels, n = np.asarray(clusters), len(rows.X)
+    if rows.kept is not None and labels.shape == rows.kept.shape:
+        labels = labels[rows.kept]
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")
+    lost = next((k for k, label in enumerate(labels.tolist()) if _is_gone(label)), None)
+    if lost is not None:
+        raise DataError(
+            f"every row must have a label of its cluster; that of row {lost} is missing. Give "
+            "rows that are alone in their cluster a label of their own."
+        )
     return np.unique(labels, return_inverse=True)[1]
+
+
+def _is_gone(label: object) -> bool:
+    return label is None or (isinstance(label, float) and np.isnan(label))

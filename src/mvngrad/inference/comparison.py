@@ -63,7 +63,8 @@ class NestedTest(NamedTuple):
 def compared(models: Sequence[Model]) -> tuple[ComparedModel, ...]:
     """AIC, BIC, AICc and Akaike weights of each, in the order given.
 
-    AICc is NaN where n ≤ p + 1.
+    AICc is NaN where n ≤ p + 1. It is that of a regression of one column: of covariances of many
+    it takes too much. (Bedrick & Tsai 1994)
 
     Examples
     --------

@@ -35,11 +35,15 @@ Index = npt.NDArray[np.intp]
 
 
 class Rows(NamedTuple):
-    """Rows (n, d), NaN where missing; their weights (n,), and ζ (n, P) where they have designs."""
+    """Rows (n, d), NaN where missing; their weights (n,), and ζ (n, P) where they have designs.
+
+    ``kept`` says which rows of the data they are, where some were dropped.
+    """
 
     X: npt.NDArray[np.floating]
     weights: Array | None = None
     zeta: Array | None = None
+    kept: Mask | None = None
 
     @property
     def w(self) -> Array:
@@ -49,7 +53,7 @@ class Rows(NamedTuple):
 
 def contributions(at: Estimate, rows: Rows) -> Array:
     """∂ℓᵢ/∂(β, θ) of every row, at the estimate (n, q); 0 where nothing is observed."""
-    A, out = packed_tangents(at), None
+    A = packed_tangents(at)
     out = np.zeros((len(rows.X), A.shape[1]))
     for these, s in _packed(at, rows):
         out[these] = s @ A

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
 
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
+from mvngrad.inference.goodness import chi_square_tail
 from mvngrad.inference.intervals import IDENTITY, Scale, wald
-from mvngrad.inference.uncertainty import STEP, Moves, Uncertainty, difference
+from mvngrad.inference.uncertainty import SEEN, STEP, Moves, Uncertainty, difference
 
 Function = Callable[[Array, Array], Any]
 
@@ -62,23 +62,39 @@ def delta(of: Uncertainty, f: Function, mean: Array, covariance: Array) -> Delta
     V = told.T @ told
     if of.blind.shape[1]:
         untold = np.abs(np.tensordot(of.blind.T, J, axes=1)).max(axis=0)
-        lost = untold > 1e-6 * np.abs(J).max(axis=0, initial=0.0)
+        lost = untold > SEEN * np.abs(J).max(axis=0, initial=0.0)
         V[lost] = V[:, lost] = np.nan
     return Delta(value, np.sqrt(np.diagonal(V)).reshape(value.shape), V)
 
 
 def wald_test(found: Delta, value: Any) -> WaldTest:
-    """f = value, by what ``delta`` found; df the rank of its covariance."""
+    """f = value, by what ``delta`` found; df the rank of its covariance.
+
+    Raises
+    ------
+    DataError
+        If there is no standard error, or a part of f that does not vary is not what it should be.
+    """
     gap = (found.value - np.asarray(value, dtype=np.float64)).ravel()
     V, sizes = found.covariance, np.sqrt(np.diagonal(found.covariance))
     if not np.isfinite(V).all():
-        raise DataError("the data do not tell all that is tested: its standard error is NaN.")
+        raise DataError(
+            "what is tested has no standard error, NaN: the data do not tell it, or the fit has "
+            "not converged."
+        )
     units = np.where(sizes > 0.0, sizes, 1.0)
     values, vectors = np.linalg.eigh(V / np.multiply.outer(units, units))
     free = values > 1e-9 * max(values[-1], 1e-300)
-    z = (vectors.T @ (gap / units))[free] / np.sqrt(values[free])
+    along = vectors.T @ (gap / units)
+    if (np.abs(along[~free]) > SEEN).any():
+        raise DataError(
+            "the hypothesis cannot hold in this model: f, or a combination of its entries, is the "
+            "same for all of its parameters, and not the value tested. Leave out what is known, "
+            "and what follows from the other entries."
+        )
+    z = along[free] / np.sqrt(values[free])
     statistic, df = float(z @ z), int(free.sum())
-    return WaldTest(statistic, df, float(chdtrc(df, statistic)) if df else 1.0)
+    return WaldTest(statistic, df, chi_square_tail(df, statistic))
 
 
 def _valued(f: Function, mean: Array, covariance: Array) -> Array:

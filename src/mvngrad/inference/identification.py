@@ -62,10 +62,7 @@ def _moved(of: Uncertainty, direction: Array) -> Iterator[str]:
         yield f"mean of {names[j]}"
     moved = np.abs(of.of_covariance(moves)[0]) > SEEN * np.multiply.outer(s, s)
     for i, j in np.argwhere(np.tril(moved)).tolist():
-        if True:
-            yield (
-                f"variance of {names[i]}" if i == j else f"covariance of {names[j]} and {names[i]}"
-            )
+        yield f"variance of {names[i]}" if i == j else f"covariance of {names[j]} and {names[i]}"
 
 
 def _loose(of: Uncertainty) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Goodness:
     n : float                             Σw
     baseline : GoodnessOfFit, or None     of independent columns; None of a fit loaded from a file
                                           written before this was kept
+    sampled : bool                        by sampling weights: X² then grows with the weights, which
+                                          only a scaled statistic makes up for. No index is of that
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Goodness:
     n: float
     baseline: GoodnessOfFit | None
     residual: float | None = None
+    sampled: bool = False
 
     @property
     def statistic(self) -> float:
@@ -79,17 +82,17 @@ class Goodness:
     @property
     def rmsea(self) -> float:
         """√(max(X² − df, 0)/(n df)); 0 where df is."""
-        return rmsea(self.plain.statistic, self.plain.df, self.n)
+        return rmsea(*self._ratio, self.n)
 
     @property
     def rmsea_interval(self) -> tuple[float, float]:
         """At 90 %."""
-        return rmsea_interval(self.plain.statistic, self.plain.df, self.n)
+        return rmsea_interval(*self._ratio, self.n)
 
     @property
     def rmsea_pvalue(self) -> float:
         """Of close fit, RMSEA ≤ 0.05."""
-        return rmsea_pvalue(self.plain.statistic, self.plain.df, self.n)
+        return rmsea_pvalue(*self._ratio, self.n)
 
     @property
     def cfi(self) -> float:
@@ -118,7 +121,21 @@ class Goodness:
         return self.residual
 
     @property
+    def _ratio(self) -> tuple[float, int]:
+        """X² and df, uncorrected."""
+        self._require_likelihood()
+        return self.plain.statistic, self.plain.df
+
+    def _require_likelihood(self) -> None:
+        if self.sampled:
+            raise DataError(
+                "RMSEA, CFI and TLI are of a likelihood ratio, and with sampling weights there is "
+                "no likelihood of the data. The scaled statistic and SRMR hold."
+            )
+
+    @property
     def _baseline(self) -> GoodnessOfFit:
+        self._require_likelihood()
         if self.baseline is None:
             raise NeedsRowsError(
                 "CFI and TLI compare with independent columns, whose variances are not in this "
@@ -127,8 +144,8 @@ class Goodness:
         return self.baseline
 
     def __repr__(self) -> str:
-        shown = [f"RMSEA {self.rmsea:.3f}"]
-        if self.baseline is not None:
+        shown = [] if self.sampled else [f"RMSEA {self.rmsea:.3f}"]
+        if self.baseline is not None and not self.sampled:
             shown += [f"CFI {self.cfi:.3f}", f"TLI {self.tli:.3f}"]
         if self.residual is not None:
             shown.append(f"SRMR {self.residual:.3f}")

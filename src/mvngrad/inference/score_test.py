@@ -2,7 +2,8 @@
 
     X² = gᵀH⁻¹g        g, H gradient and information of J in the larger, at the smaller's estimate
 
-asymptotically χ² with as many degrees of freedom as the larger has directions more. (Rao 1948)
+asymptotically χ² with as many degrees of freedom as the larger has directions more that the data
+tell. (Rao 1948)
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
 
 from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array
@@ -18,7 +18,8 @@ from mvngrad.core.whole import symmetric_cotangent
 from mvngrad.errors import DataError
 from mvngrad.inference.directions import Directions
 from mvngrad.inference.estimate import Estimate
-from mvngrad.inference.information import Information, Kind
+from mvngrad.inference.goodness import chi_square_tail
+from mvngrad.inference.information import BLIND, Information, Kind
 
 
 class ScoreTest(NamedTuple):
@@ -31,14 +32,18 @@ class ScoreTest(NamedTuple):
 
 def score_test(null: Estimate, wider: Estimate, kind: Kind) -> ScoreTest:
     """Of ``null`` within ``wider``, both at the same (μ, S)."""
-    directions = Directions.of(wider)
-    df = sum(directions.sizes) - sum(Directions.of(null).sizes)
+    information = Information.of(Directions.of(wider), kind)
+    if information.rank < information.size and information.eigenvalues.min() < -BLIND:
+        raise DataError(
+            "the data are so far from the fitted model that J bends down along some direction of "
+            "the larger one, whose observed information is then no metric: use kind='expected'."
+        )
+    df = information.rank - Information.of(Directions.of(null), kind).rank
     if df <= 0:
         raise DataError("the larger model has no direction that the fitted one lacks.")
-    information = Information.of(directions, kind)
-    z = information.root.T @ directions.projected(packed_gradient(wider)[None])[0]
+    z = information.root.T @ information.directions.projected(packed_gradient(wider)[None])[0]
     statistic = float(z @ z)
-    return ScoreTest(statistic, df, float(chdtrc(df, statistic)))
+    return ScoreTest(statistic, df, chi_square_tail(df, statistic))
 
 
 def packed_gradient(at: Estimate) -> Array:
