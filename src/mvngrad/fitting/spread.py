@@ -60,12 +60,7 @@ def spread_of(
     DataError
         If level, kind or clusters are not what they may be.
     """
-    level, meant = (
-        as_level(level),
-        kind_for(fit, "sandwich" if kind is None and clusters is not None else kind),
-    )
-    if clusters is not None and meant != "sandwich":
-        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
+    level, meant = as_level(level), kind_for(fit, kind, clusters)
     asked = kind is not None or clusters is not None or at_any_cost or intervals is not None
     reason = _reason(fit, meant, asked=asked)
     if reason:

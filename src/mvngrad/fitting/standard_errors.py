@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -57,11 +58,11 @@ def _has_holes(fit: Inferred) -> bool:
     return fit.grounds is not None and isinstance(fit.grounds.sample, Patterns)
 
 
-def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
-    """The kind asked for; by default what the weights allow."""
+def kind_for(fit: Inferred, kind: Any, clusters: Any = None) -> ErrorKind:
+    """The kind asked for; by default what weights and clusters allow."""
     sampled = fit.weights_kind == "sampling"
     if kind is None:
-        return "sandwich" if sampled else "observed"
+        return "sandwich" if sampled or clusters is not None else "observed"
     if kind not in get_args(ErrorKind):
         raise DataError(f"kind must be 'observed', 'expected' or 'sandwich'; got {kind!r:.60}.")
     if sampled and kind != "sandwich":
@@ -69,14 +70,14 @@ def kind_for(fit: Inferred, kind: Any) -> ErrorKind:
             f"with sampling weights the information says nothing of the spread of estimates; got "
             f"kind={kind!r}. Use kind='sandwich'."
         )
+    if clusters is not None and kind != "sandwich":
+        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
     return cast(ErrorKind, kind)
 
 
 def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[ErrorKind, Uncertainty]:
     """A root of the covariance of the estimates, of the kind that was meant."""
-    kind = kind_for(fit, kind)
-    if clusters is not None and kind != "sandwich":
-        raise DataError(f"clusters are for kind='sandwich'; got kind={kind!r}.")
+    kind = kind_for(fit, kind, clusters)
     information = information_of(fit, "observed" if kind == "sandwich" else kind)
     if not fit.converged:  # at no maximum, the information says nothing of any estimate
         everything = np.eye(information.size)
@@ -85,6 +86,15 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     if kind == "sandwich":
         root = information.sandwich_root(_meat(fit, information.directions, clusters))
     return kind, Uncertainty(information.directions, root, information.blind)
+
+
+def require_converged(fit: Inferred, what: str) -> None:
+    """Refuse where a number is asked for that only a maximum has."""
+    if not fit.converged:
+        raise DataError(
+            f"{what} is made at a maximum, and the fit has not converged: standard errors are NaN. "
+            f"{fit.message}."
+        )
 
 
 def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
@@ -181,8 +191,24 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
 
 
 def numbered(clusters: Any, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Clusters of n rows, numbered from 0."""
+    """Clusters of n rows, numbered from 0: two or more, and no label missing."""
     labels = np.asarray(clusters)
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")
-    return np.unique(labels, return_inverse=True)[1]
+    listed, numbers = labels.tolist(), dict[Any, int]()
+    row = next((i for i, label in enumerate(listed) if _is_missing(label)), None)
+    if row is not None:
+        raise DataError(f"row {row}, counted from 0, has no cluster; every row needs a label.")
+    found = np.array([numbers.setdefault(label, len(numbers)) for label in listed], dtype=np.intp)
+    if len(numbers) < 2:
+        raise DataError(
+            f"all rows are in one cluster, {labels[0]!r:.60}, and one cluster does not show how "
+            "clusters differ. Give two or more, best some thirty; or leave clusters out."
+        )
+    return found
+
+
+def _is_missing(label: Any) -> bool:
+    """None, NaN, or what dataframes have for them."""
+    absent = label is None or type(label).__name__ in ("NAType", "NaTType")
+    return absent or (isinstance(label, float) and math.isnan(label))

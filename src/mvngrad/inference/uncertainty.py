@@ -186,7 +186,8 @@ def _loaded_along(at: Estimate, moves: Array) -> tuple[Array, ...]:
 
     found = [along(v) for v in moves]
     return tuple(
-        np.array([part[k] for part in found]).reshape(-1, *here[k].shape) for k in range(len(here))
+        np.array([part[k] for part in found]).reshape(len(moves), *here[k].shape)
+        for k in range(len(here))
     )
 
 
