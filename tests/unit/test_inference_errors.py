@@ -158,3 +158,22 @@ def test_holes_make_the_expected_information_say_what_it_supposes(X):
     X[0, 0] = np.nan
     with pytest.warns(mg.DataWarning, match="MCAR"):
         mg.fit(X).standard_errors("expected")
+
+
+def test_what_is_saturated_has_nothing_to_test(X, fit):
+    for ask in (fit.goodness, fit.score_test):
+        with pytest.raises(mg.DataError, match="there is nothing to test"):
+            ask()
+    known = mg.fit(X, mean=np.zeros(3))
+    for ask in (known.goodness, known.score_test):
+        with pytest.raises(mg.DataError, match="mean='free'"):
+            ask()
+    assert known.score_test(mean="free").df == 3
+
+
+def test_a_wald_test_of_what_has_not_converged(X):
+    X = np.where(np.abs(X) > 1.5, np.nan, X)
+    with pytest.warns(mg.ConvergenceWarning):
+        fit = mg.fit(X, max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged"):
+        fit.wald_test(lambda mean, S: mean)  # noqa: ARG005

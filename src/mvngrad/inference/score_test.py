@@ -34,7 +34,11 @@ def score_test(null: Estimate, wider: Estimate, kind: Kind) -> ScoreTest:
     directions = Directions.of(wider)
     df = sum(directions.sizes) - sum(Directions.of(null).sizes)
     if df <= 0:
-        raise DataError("the larger model has no direction that the fitted one lacks.")
+        raise DataError(
+            f"the larger model, {wider.structure!r}, has no direction that the fitted one lacks: "
+            "there is nothing to test. Name a larger covariance; a known mean is tested with "
+            "mean='free'."
+        )
     information = Information.of(directions, kind)
     z = information.root.T @ directions.projected(packed_gradient(wider)[None])[0]
     statistic = float(z @ z)
