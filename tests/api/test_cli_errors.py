@@ -302,6 +302,9 @@ def test_an_error_s_words_are_those_of_the_shell():
     assert in_shell_words("fit.summary(kind='observed') has them.") == "--se observed has them."
     assert in_shell_words("or weights_kind='frequency' if") == "or --weights-kind frequency if"
     assert in_shell_words("fit.to_frame('estimates') has them") == "--json has them"
+    assert in_shell_words("Use method='bootstrap' for this") == "Use --ci bootstrap for this"
+    assert in_shell_words("use resample='parametric' or method='profile'.") == "use --ci profile."
+    assert in_shell_words("use method='em'") == "use --method em"
 
 
 def test_a_weight_below_0_is_told_by_its_line(mvngrad, tmp_path):

@@ -85,7 +85,7 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
         what = ", ".join(map(str, names)) or "no column at all"
         raise DataError(f"the dataframe has no numeric column; it has {what}.")
     _say_left_out(left_out)
-    _say_objects([name for name in left_out if frame.schema[name] == nw.Object])
+    _say_objects([str(name) for name in names if _holds_objects(frame.get_column(name))])
     arrays = [_as_float(frame.get_column(name)) for name in numeric]
     return Table(as_rows(np.column_stack(arrays)), tuple(map(str, numeric)))
 
@@ -93,6 +93,13 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
 def _say_left_out(names: Sequence[str]) -> None:
     if names:
         warn(f"left out columns without numbers: {', '.join(names)}", DataWarning)
+
+
+def _holds_objects(series: Any) -> bool:
+    """Whether values of any kind are in it, and not only null."""
+    import narwhals.stable.v1 as nw
+
+    return series.dtype == nw.Object and not series.is_null().all()
 
 
 def _say_objects(names: Sequence[str]) -> None:
