@@ -177,7 +177,7 @@ BAD_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "weight inf": ({"weights": weight(3, np.inf)}, DataError, "inf at row 3"),
     "weights all 0": ({"weights": 0 * ONES}, DataError, "positive weight"),
     "weights short": ({"weights": ONES[:5]}, DataError, r"\(30,\).*\(5,\)"),
-    "weights text": ({"weights": "a"}, DataError, "weights must be real"),
+    "weights text": ({"weights": "a"}, DataError, "not a name"),
     "weights complex": ({"weights": ONES + 1j}, DataError, "real"),
     "two weighted rows": ({"weights": weight(slice(2, 30), 0.0)}, NotPositiveDefiniteError, "2 r"),
     "start NaN": ({"start": EYE * np.nan, "method": "l-bfgs"}, DataError, "start must be finite"),
@@ -272,3 +272,25 @@ def test_collinearity_is_described_by_the_exception() -> None:
     assert set(caught.value.columns) == {"a", "b", "c"}
     assert caught.value.rank == 2
     assert caught.value.smallest_eigenvalue == pytest.approx(0.0, abs=1e-12)
+
+
+def test_names_where_values_belong():
+    frame = pd.DataFrame(X, columns=list("abc")).assign(w=1.0)
+    with pytest.raises(DataError, match=r"weights=data\['w'\].*columns"):
+        mg.fit(frame, weights="w")
+    with pytest.raises(DataError, match="columns is empty"):
+        mg.fit(frame, columns=[])
+    with pytest.raises(DataError, match="no column at all"):
+        mg.fit(pd.DataFrame())
+
+
+def test_columns_of_objects_may_be_numbers():
+    frame = pd.DataFrame(X, columns=list("abc"))
+    frame["d"] = pd.Series([1.0, None, 2.5] * 10, dtype=object)
+    frame["e"] = pd.Series(["u", "v", None] * 10)
+    with pytest.warns(mg.DataWarning) as said:
+        mg.fit(frame)
+    assert [str(each.message).split(":")[0] for each in said] == [
+        "left out columns without numbers", "d"
+    ]  # fmt: skip
+    assert "data['d'].astype(float)" in str(said[1].message)

@@ -302,3 +302,23 @@ def test_an_error_s_words_are_those_of_the_shell():
     assert in_shell_words("fit.summary(kind='observed') has them.") == "--se observed has them."
     assert in_shell_words("or weights_kind='frequency' if") == "or --weights-kind frequency if"
     assert in_shell_words("fit.to_frame('estimates') has them") == "--json has them"
+    assert in_shell_words("Use method='bootstrap' for this") == "Use --ci bootstrap for this"
+    assert in_shell_words("use resample='parametric' or method='profile'.") == "use --ci profile."
+    assert in_shell_words("use method='em'") == "use --method em"
+
+
+def test_a_weight_below_0_is_told_by_its_line(mvngrad, tmp_path):
+    path = tmp_path / "owed.csv"
+    path.write_text("a,b,w\n1,2,1\n2,4,-0.5\n3,1,2\n5,2,-1\n0,1,1\n")
+    code, out, err = mvngrad("fit", path, "--weights", "w")
+    assert (code, out) == (1, "")
+    assert "--weights w is -0.5 in line 3" in err
+    assert "2 below 0 in all" in err
+
+
+def test_one_cluster_is_refused(mvngrad, sampled, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text(re.sub("house [0-9]+", "house", sampled[0].read_text()))
+    code, out, err = mvngrad("fit", path, "--columns", "a,b", "--clusters", "g")
+    assert (code, out) == (1, "")
+    assert "all rows are in one cluster, 'house'" in err

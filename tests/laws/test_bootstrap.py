@@ -21,6 +21,20 @@ def with_holes(X: np.ndarray) -> np.ndarray:
     return np.where(np.random.default_rng(9).random(X.shape) < 0.15, np.nan, X)
 
 
+@pytest.mark.filterwarnings("ignore::mvngrad.NotIdentifiedWarning")
+def test_what_the_data_do_not_tell_has_no_interval(rng):
+    X = rng.standard_normal((60, 3)) + rng.standard_normal((60, 1))
+    X[:30, 0] = X[30:, 1] = np.nan
+    found = mg.fit(X).conf_int(method="bootstrap", n_boot=20, rng=1)
+    lost = np.zeros((3, 3), dtype=bool)
+    lost[0, 1] = lost[1, 0] = True
+    for ends in (found.covariance, found.correlation):
+        np.testing.assert_array_equal(np.isnan(ends).all(axis=2), lost)
+    assert np.isfinite(found.mean).all()
+    by_model = mg.fit(X, "compound-symmetry")  # one covariance: other pairs tell it
+    assert np.isfinite(by_model.conf_int(method="bootstrap", n_boot=20, rng=1).covariance).all()
+
+
 def test_cases_are_rows_with_frequencies():
     X = rows(30, 2)
     found = mg.fit(X).conf_int(**QUICK, rng=4)
@@ -199,5 +213,8 @@ def test_fractions_are_no_rows_to_draw():
 
 
 def test_too_many_failures_are_an_error():
-    with pytest.raises(DataError, match=r"of 39 bootstrap samples could not be fitted"):
-        mg.fit(rows(5, 3)).conf_int(**QUICK, rng=0)
+    done = []
+    asked = QUICK | {"progress": lambda k, n: done.append(k), "threads": 1}  # noqa: ARG005
+    with pytest.raises(DataError, match=r"4 of the first \d+ bootstrap samples could not be"):
+        mg.fit(rows(5, 3)).conf_int(**asked, rng=0)
+    assert len(done) < 30  # none is drawn after it is known

@@ -138,6 +138,10 @@ def test_rank_0_is_diagonal(X):
     assert fit.nll == pytest.approx(diagonal.nll, rel=1e-13)
     assert fit.n_params == diagonal.n_params
     assert mg.fit(X, mg.PPCA(0)).nll == pytest.approx(mg.fit(X, "spherical").nll, rel=1e-13)
+    np.testing.assert_allclose(fit.standard_errors().noise, fit.noise * np.sqrt(2 / len(X)))
+    for none in (fit, mg.fit(X, mg.PPCA(0))):  # every table and interval, of no factor
+        assert none.standard_errors().loadings.shape == (X.shape[1], 0)
+        assert "uniqueness" in str(none.summary())
 
 
 def test_more_factors_are_never_worse(X):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mvngrad as mg
@@ -29,12 +30,60 @@ def test_clusters(X, fit):
     with pytest.raises(mg.DataError, match="clusters are for kind='sandwich'"):
         fit.standard_errors("observed", clusters=np.arange(40))
     for labels in (np.where(np.arange(40) == 3, np.nan, 1.0), np.array([*"ab" * 19, "a", None])):
-        with pytest.raises(mg.DataError, match=r"row (3|39) is missing"):
+        with pytest.raises(mg.DataError, match=r"row (3|39), counted from 0, has no cluster"):
             fit.standard_errors(clusters=labels)
     for wrong in (np.arange(39), np.zeros((40, 2)), "a"):
         with pytest.raises(mg.DataError, match="one label a row"):
             fit.standard_errors("sandwich", clusters=wrong)
+    for wrong in (np.zeros(40), ["a"] * 40):  # scores sum to 0: errors would be rounding
+        for ask in (fit.standard_errors, fit.conf_int, fit.summary):
+            with pytest.raises(mg.DataError, match="all rows are in one cluster"):
+                ask(clusters=wrong)
+        with pytest.raises(mg.DataError, match="all rows are in one cluster"):
+            fit.conf_int(method="bootstrap", n_boot=9, clusters=wrong)
+    for missing in (None, np.nan, pd.NA):
+        labels = np.array(["a", "b"] * 20, dtype=object)
+        labels[7] = missing
+        with pytest.raises(mg.DataError, match=r"row 7.*no cluster"):
+            fit.standard_errors(clusters=labels)
     del X
+
+
+def test_clusters_ask_for_the_sandwich(fit):
+    labels = np.arange(40) // 4
+    mixed = [k if k % 2 else str(k) for k in labels.tolist()]  # labels of two types have no order
+    expected = fit.standard_errors("sandwich", clusters=labels).mean
+    for found in (
+        fit.standard_errors(clusters=labels).mean,
+        fit.standard_errors(clusters=mixed).mean,
+        fit.delta(lambda mean, S: mean, clusters=labels).error,  # noqa: ARG005
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_hypotheses_that_cannot_hold(fit):
+    off = np.tril_indices(3, -1)
+    by_pairs = fit.wald_test(
+        lambda mean, S: (S / np.sqrt(np.outer(S.diagonal(), S.diagonal())))[off]  # noqa: ARG005
+    )
+    with pytest.raises(mg.DataError, match=r"entry 0 .* is 1 whatever .* cannot be 0 .3 such"):
+        fit.wald_test("correlations")  # of which the diagonal is 1
+    whole = fit.wald_test("correlations", np.eye(3))  # each twice, and the diagonal
+    assert whole.df == by_pairs.df == 3
+    assert whole.statistic == pytest.approx(by_pairs.statistic, rel=1e-6)
+    with pytest.raises(mg.DataError, match="is 3 whatever"):
+        fit.wald_test(lambda mean, S: 3.0)  # noqa: ARG005
+    assert fit.wald_test(lambda mean, S: 3.0, 3.0) == (0.0, 0, 1.0)  # noqa: ARG005
+    with pytest.raises(mg.DataError, match="move in 1 ways only"):
+        fit.wald_test(lambda mean, S: [mean[0], mean[0]], [0.0, 1.0])  # noqa: ARG005
+    with pytest.raises(mg.DataError, match="clusters, less one"):
+        fit.wald_test(lambda mean, S: mean, clusters=np.arange(40) // 20)  # noqa: ARG005
+
+
+@pytest.mark.parametrize("value", [[0.0, 0.0], np.nan, "a", None])
+def test_values_of_hypotheses(fit, value):
+    with pytest.raises(mg.DataError, match="value must be"):
+        fit.wald_test(lambda mean, S: mean, value)  # noqa: ARG005
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, np.nan])
@@ -133,3 +182,22 @@ def test_holes_make_the_expected_information_say_what_it_supposes(X):
     X[0, 0] = np.nan
     with pytest.warns(mg.DataWarning, match="MCAR"):
         mg.fit(X).standard_errors("expected")
+
+
+def test_what_is_saturated_has_nothing_to_test(X, fit):
+    for ask in (fit.goodness, fit.score_test):
+        with pytest.raises(mg.DataError, match="there is nothing to test"):
+            ask()
+    known = mg.fit(X, mean=np.zeros(3))
+    for ask in (known.goodness, known.score_test):
+        with pytest.raises(mg.DataError, match="mean='free'"):
+            ask()
+    assert known.score_test(mean="free").df == 3
+
+
+def test_a_wald_test_of_what_has_not_converged(X):
+    X = np.where(np.abs(X) > 1.5, np.nan, X)
+    with pytest.warns(mg.ConvergenceWarning):
+        fit = mg.fit(X, max_iter=1)
+    with pytest.raises(mg.DataError, match="has not converged"):
+        fit.wald_test(lambda mean, S: mean)  # noqa: ARG005

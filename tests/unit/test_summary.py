@@ -172,7 +172,8 @@ def test_parts_join_to_the_text(rng):
         (1e6, 0.5, ("1000000.0000", "0.5000")),
         (-1e-9, 1.0, ("0.000", "1.000")),
         (0.0, 2.5, ("0.000", "2.500")),
-        (929621858.0, 944272517.0, ("929621858", "944272517")),
+        (929621.0, 944272.0, ("929621", "944272")),
+        (929621858.0, 944272517.0, ("9.296e+08", "9.443e+08")),
         (3e-14, 9.466e-13, ("3.000e-14", "9.466e-13")),
         (1e12 + 0.5, 0.99, ("1.000000000000500e+12", "9.900e-01")),
     ],
@@ -222,3 +223,27 @@ def test_frames_without_pandas(rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         fitted(rng).to_frame("mean")
+
+
+def test_a_pair_keeps_both_names_where_its_table_is_cut(rng):
+    fit = mg.fit(rng.normal(size=(60, 3)), columns=[f"{c}{'_long' * 6}" for c in "abc"])
+    text = str(fit.summary())
+    assert max(map(len, text.splitlines())) <= 100
+    pieces = [p for p in text.split("\n\n") if re.match(r"(Correlations\n)?column +with", p)]
+    assert len(pieces) == 2
+    names = [[line.split()[:2] for line in p.splitlines()[-3:]] for p in pieces]
+    assert names[0] == names[1]
+    assert "0.975]" in pieces[1]
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal", "ar1"])
+def test_the_second_column_of_facts_begins_with_the_likelihood(rng, covariance):
+    said = fitted(rng, d=4, covariance=covariance).summary().said
+    beside = [name for name, _ in said.facts][said.left :]
+    assert beside[0] == "Log-likelihood"
+    assert re.search(r"^Rows .* Log-likelihood ", str(said), re.MULTILINE)
+    assert re.search("Rows</th>.*Log-likelihood</th>", said._repr_html_())
+    assert len(fact_lines(said.facts, 100, 1).splitlines()) == len(said.facts) - 1
+    assert len(fact_lines(said.facts, 100, len(said.facts) - 1).splitlines()) == len(beside) + (
+        said.left - 1
+    )

@@ -70,6 +70,7 @@ def set_apart(request: FitRequest, data: CsvTable, asked: Sequence[str] | None) 
     _require_whole(data, "--clusters", request.clusters, labels)
     if weights is not None and weights.dtype == object:
         raise Failure(f"--weights {request.weights}: that column holds words, not numbers.", DATA)
+    _require_no_debt(data, request.weights, weights)
     return Apart(table, weights, labels)
 
 
@@ -88,6 +89,18 @@ def _require_whole(data: CsvTable, option: str, name: str | None, values: Any) -
             DATA,
         )
     assert np.shape(values) == (len(data.table.rows),)
+
+
+def _require_no_debt(data: CsvTable, name: str | None, weights: Array | None) -> None:
+    """An error that names the first line with a weight below 0."""
+    below = [] if weights is None else (weights < 0.0).nonzero()[0].tolist()
+    if below:
+        assert weights is not None
+        raise Failure(
+            f"--weights {name} is {weights[below[0]]:.6g} in line {data.lines_of(below[:1])[0]} of "
+            f"{data.source.path} ({len(below)} below 0 in all). A weight of 0 leaves a row out.",
+            DATA,
+        )
 
 
 def spread_for(request: FitRequest, fit: Fit, apart: Apart) -> Spread:

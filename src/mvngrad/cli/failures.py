@@ -59,6 +59,8 @@ def _failure(error: Exception) -> Failure:
 def in_shell_words(message: str) -> str:
     """A message of the library, with its keyword arguments written as options."""
     message = re.sub(r"\bfit\.summary\(kind=('\w+')\)", r"kind=\1", message)
+    message = message.replace("resample='parametric' or method='profile'", "--ci profile")
+    message = re.sub(r"\bmethod='(wald|bootstrap)'", r"--ci \1", message)
     message = re.sub(
         r"\b(covariance|method|missing|weights_kind|kind)='([\w-]+)'", _as_option, message
     )

@@ -21,7 +21,11 @@ def as_rows(X: Any) -> npt.NDArray[Any]:
             f"the data must be real numbers, an array (n, d) or a dataframe; got {_kind(X, array)}."
         )
     if array.ndim != 2:
-        hint = "X.reshape(-1, 1) makes one column of it" if array.ndim == 1 else "stack to (n, d)"
+        hint = (
+            "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row"
+            if array.ndim == 1
+            else "stack to (n, d)"
+        )
         raise DataError(
             f"the data must be (n, d), rows by columns; got shape {array.shape}: {hint}."
         )
@@ -67,6 +71,11 @@ def as_weights(weights: Any, n: int) -> Array | None:
     """Case weights (n,): finite, none negative, some positive."""
     if weights is None:
         return None
+    if isinstance(weights, str):
+        raise DataError(
+            f"weights are numbers, one for each row, not a name; got {weights!r:.60}. Pass the "
+            f"column itself, weights=data[{weights!r:.60}], and leave it out of columns=…."
+        )
     w = as_floats(weights, "weights")
     if w.shape != (n,):
         raise DataError(f"weights must have one entry a row, shape ({n},); got shape {w.shape}.")

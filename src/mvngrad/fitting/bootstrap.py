@@ -16,7 +16,7 @@ from mvngrad.core.threads import default_threads
 from mvngrad.errors import DataError, NeedsRowsError
 from mvngrad.fitting.grounds import rows_of
 from mvngrad.fitting.refit import refitted
-from mvngrad.fitting.standard_errors import numbered
+from mvngrad.fitting.standard_errors import numbered, pushed_errors
 from mvngrad.inference.bootstrap import (
     BootstrapIntervals,
     Progress,
@@ -98,7 +98,7 @@ def bootstrap_of(fit: Inferred, level: float, asked: Asked) -> BootstrapInterval
             asked.threads or _threads_for(fit),
             asked.progress,
         )
-    return BootstrapIntervals(level, asked.resample, int(asked.n_boot), _stacked(found))
+    return BootstrapIntervals(level, asked.resample, int(asked.n_boot), _told(fit, _stacked(found)))
 
 
 def _threads_for(fit: Inferred) -> int:
@@ -205,3 +205,13 @@ def _stacked(found: list[dict[str, Any]]) -> dict[str, Any]:
         return np.stack([each[name] for each in found])
 
     return {name: of(name) for name in found[0]}
+
+
+def _told(fit: Inferred, draws: dict[str, Any]) -> dict[str, Any]:
+    """NaN where no data tell an estimate: where refits of it come to lie says nothing."""
+    if not fit.not_identified or not fit.converged:
+        return draws
+    errors = pushed_errors(fit, "observed", None)
+    names = ("covariance",) if fit.noise is not None else ("covariance", "factor")
+    lost = {name: np.isnan(getattr(errors, name)) for name in names}
+    return draws | {name: np.where(lost[name], np.nan, draws[name]) for name in names}

@@ -59,6 +59,9 @@ def notes_on_errors(
     if UNTOLD in shown:
         yield f'"{UNTOLD}": the data do not tell this estimate, by this model, from others.'
     if rotation is not None:
-        yield "Rotated loadings are shown without; those before have them in fit.to_frame."
+        yield (
+            "Rotated loadings are shown without standard errors; fit.to_frame('estimates') has "
+            "those of the loadings before rotation."
+        )
     if fit.coefficients is not None and len(coefficients(fit, spread).names) > MOST_COEFFICIENTS:
         yield "Coefficients are too many to list with theirs: fit.to_frame('estimates') has them."

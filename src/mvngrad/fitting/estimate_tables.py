@@ -184,7 +184,7 @@ def pair_table(title: str, of: Listing, spread: Spread, first: str = "column") -
     header = list_header(spread, first, "with", value="correlation")
     pairs = zip(of.names, list_cells(of, digits), strict=True)
     rows = [(*short_names(names), *own)[: len(header)] for names, own in pairs]
-    return PlainTable(title, header, tuple(rows))
+    return PlainTable(title, header, tuple(rows), names=2)
 
 
 def _matrix(names: Sequence[str], R: Array) -> PlainTable:

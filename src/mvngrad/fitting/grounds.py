@@ -127,7 +127,7 @@ def rows_of(fit: Estimates) -> Rows:
         kind = "a model file" if source is None else "moments"
         raise NeedsRowsError(
             f"this needs the rows of the data, and the fit came from {kind}: fit the rows "
-            "themselves."
+            f"themselves{', with start= this fit' * (source is None)}."
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say of the data was said by the fit

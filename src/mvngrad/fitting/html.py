@@ -10,19 +10,20 @@ from mvngrad.fitting.plaintext import Facts, PlainTable, Summary
 
 def as_html(said: Summary) -> str:
     """Title, facts, tables, warnings and notes; every word escaped."""
-    parts = [f"<p><strong>{escape(said.title)}</strong></p>", _facts(said.facts)]
+    parts = [f"<p><strong>{escape(said.title)}</strong></p>", _facts(said.facts, said.left)]
     parts += map(_table, said.tables)
     parts += [f"<p><strong>Warning:</strong> {escape(text)}.</p>" for text in said.warnings]
     parts += [f"<p><small>{escape(note)}</small></p>" for note in said.notes]
     return "\n".join(["<div>", *parts, "</div>"])
 
 
-def _facts(facts: Facts) -> str:
+def _facts(facts: Facts, first: int | None) -> str:
     """Two columns of facts, read downwards as in the text."""
-    half = len(facts) // 2
+    half = len(facts) // 2 if first is None else first
     left = [_named(name, _cell(value)) for name, value in facts[:half]]
     right = [_named(name, _cell(value)) for name, value in facts[half:]]
-    left += ['<td colspan="2"></td>'] * (len(right) - half)
+    left += ['<td colspan="2"></td>'] * (len(right) - len(left))
+    right += ['<td colspan="2"></td>'] * (len(left) - len(right))
     rows = [a + b for a, b in zip(left, right, strict=True)]
     return _grid("", rows)
 

@@ -213,8 +213,10 @@ class Inferred(Estimates, ABC):
         >>> bool(np.isclose(test.statistic, 50 * m @ np.linalg.solve(S, m))), test.df
         (True, 3)
         """
+        from mvngrad.fitting.standard_errors import require_converged
         from mvngrad.inference.delta import wald_test
 
+        require_converged(self, "a Wald test")
         return wald_test(self.delta(f, kind, clusters=clusters), value)
 
     def score_test(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 DIGITS = 4  # of a standard deviation
 PLAIN = range(-5, 9)  # powers of ten written out; others in scientific notation
+ZEROS = 3  # digits before the point that would say nothing, less one
 
 
 def general(x: float, digits: int = 7) -> str:
@@ -28,7 +29,8 @@ def paired(mean: float, deviation: float) -> tuple[str, str]:
 def measured(values: Sequence[float], unit: float, digits: int = DIGITS) -> list[str]:
     """Numbers with the same decimals: down to the last of so many digits of the unit."""
     power = _power(unit)
-    if power not in PLAIN or any(_power(x) not in PLAIN and abs(x) > 1.0 for x in values):
+    idle = power - digits >= ZEROS or power not in PLAIN
+    if idle or any(_power(x) not in PLAIN and abs(x) > 1.0 for x in values):
         return [_scientific(x, power, digits) for x in values]
     return [f"{x:z.{max(digits - 1 - power, 0)}f}" for x in values]
 

@@ -19,12 +19,13 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A title, a header and rows of strings of equal length: the first column names the row."""
+    """A title, a header and rows of strings of equal length: the first ``names`` name the row."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    together: int = 1  # columns after the first that no cut comes between
+    together: int = 1  # columns after the names that no cut comes between
+    names: int = 1
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -37,10 +38,10 @@ class PlainTable:
         Rows in which a piece would have nothing to show are left out of it; those of a name alone
         are in the first.
         """
-        widths = self.widths
-        start, title = 1, self.title
-        while start < len(widths) or start == 1:
-            stop, used = start, widths[0]
+        widths, first = self.widths, self.names
+        start, title = first, self.title
+        while start < len(widths) or start == first:
+            stop, used = start, sum(widths[:first]) + gap * (first - 1)
             while stop < len(widths) and (stop == start or used + gap + widths[stop] <= width):
                 used += gap + widths[stop]
                 stop += 1
@@ -50,21 +51,27 @@ class PlainTable:
             start, title = max(stop, start + 1), ""
 
     def _piece(self, title: str, start: int, stop: int) -> PlainTable:
-        rows = [(row[0], *row[start:stop]) for row in self.rows]
-        bare = [start == 1 and not any(row[1:]) for row in self.rows]
-        shown = tuple(row for row, alone in zip(rows, bare, strict=True) if any(row[1:]) or alone)
-        return PlainTable(title, (self.header[0], *self.header[start:stop]), shown, self.together)
+        k = self.names
+        rows = [(*row[:k], *row[start:stop]) for row in self.rows]
+        bare = [start == k and not any(row[k:]) for row in self.rows]
+        shown = tuple(row for row, alone in zip(rows, bare, strict=True) if any(row[k:]) or alone)
+        header = (*self.header[:k], *self.header[start:stop])
+        return PlainTable(title, header, shown, self.together, k)
 
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """A title, facts in pairs, tables, warnings in words, and notes."""
+    """A title, facts in pairs, tables, warnings in words, and notes.
+
+    ``left`` of the facts stand in the first of two columns; half of them where it is not said.
+    """
 
     title: str
     facts: Facts
     tables: tuple[PlainTable, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    left: int | None = None
 
     def __str__(self) -> str:
         return as_text(self)
@@ -101,7 +108,7 @@ def as_text(said: Summary, width: int = WIDTH) -> str:
 def parts(said: Summary, width: int) -> Iterator[tuple[Part, str]]:
     """The paragraphs of the text with what each is, for whoever gives them a style."""
     yield "title", said.title
-    yield "facts", fact_lines(said.facts, width)
+    yield "facts", fact_lines(said.facts, width, said.left)
     for table in said.tables:
         yield from (("table", table_text(piece)) for piece in table.blocks(width))
     yield from (("warning", wrapped(f"Warning: {text}.", width)) for text in said.warnings)
@@ -114,11 +121,12 @@ def wrapped(text: str, width: int) -> str:
     return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> str:
+def fact_lines(facts: Sequence[tuple[str, str]], width: int, first: int | None = None) -> str:
     """Facts in two columns, read downwards; in one where two are too wide."""
-    half = len(facts) // 2
+    half = len(facts) // 2 if first is None else first
     left, right = _justified(facts[:half]), _justified(facts[half:])
-    left += [""] * (len(right) - half)
+    left += [""] * (len(right) - len(left))
+    right += [""] * (len(left) - len(right))
     begin = max(map(len, left), default=0) + 4
     lines = [f"{a:<{begin}}{b}".rstrip() for a, b in zip(left, right, strict=True)]
     return "\n".join(lines if max(map(len, lines), default=0) <= width else _justified(facts))

@@ -41,7 +41,7 @@ from mvngrad.inference.goodness import (
 )
 from mvngrad.inference.indices import Goodness, srmr
 from mvngrad.models.cholesky import Cholesky
-from mvngrad.models.means import FreeMean, Mean
+from mvngrad.models.means import FixedMean, FreeMean, Mean
 from mvngrad.models.penalty import Penalty
 from mvngrad.models.structure import Structure
 
@@ -180,7 +180,12 @@ def _has_holes(fit: Estimates) -> bool:
 def _why_not(fit: Estimates, holes: bool) -> str | None:
     """Why the structure cannot be held against the saturated model, and what to do."""
     if fit.structure.saturated:
-        return f"{fit.structure!r} is the saturated model itself: there is nothing to test it by."
+        known = fit.grounds is not None and isinstance(fit.grounds.mean, FixedMean)
+        mean = " A known mean is tested by fit.score_test(mean='free')." * known
+        return (
+            f"the covariance, {fit.structure!r}, is that of the saturated model itself: there is "
+            f"nothing to test it by.{mean}"
+        )
     if fit.prior:
         why = "a fit with a prior is no maximum of the likelihood, which the test is of"
         return f"{why}: fit without the prior."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -85,6 +86,15 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     if kind == "sandwich":
         root = information.sandwich_root(_meat(fit, information.directions, clusters))
     return kind, Uncertainty(information.directions, root, information.blind)
+
+
+def require_converged(fit: Inferred, what: str) -> None:
+    """Refuse where a number is asked for that only a maximum has."""
+    if not fit.converged:
+        raise DataError(
+            f"{what} is made at a maximum, and the fit has not converged: standard errors are NaN. "
+            f"{fit.message}."
+        )
 
 
 def standard_errors_of(fit: Inferred, kind: Any, clusters: Any) -> StandardErrors | CompleteErrors:
@@ -196,20 +206,26 @@ def _meat(fit: Inferred, directions: Directions, clusters: Any) -> Array:
 
 
 def numbered(clusters: Any, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Clusters of rows, or of all rows of the data they were kept from, numbered from 0."""
+    """Two or more clusters of rows, or of all the data they were kept from, numbered from 0."""
     labels, n = np.asarray(clusters), len(rows.X)
     if rows.kept is not None and labels.shape == rows.kept.shape:
         labels = labels[rows.kept]
     if labels.shape != (n,):
         raise DataError(f"clusters must be one label a row, ({n},); got shape {labels.shape}.")
-    lost = next((k for k, label in enumerate(labels.tolist()) if _is_gone(label)), None)
-    if lost is not None:
+    listed, numbers = labels.tolist(), dict[Any, int]()
+    row = next((i for i, label in enumerate(listed) if _is_missing(label)), None)
+    if row is not None:
+        raise DataError(f"row {row}, counted from 0, has no cluster; every row needs a label.")
+    found = np.array([numbers.setdefault(label, len(numbers)) for label in listed], dtype=np.intp)
+    if len(numbers) < 2:
         raise DataError(
-            f"every row must have a label of its cluster; that of row {lost} is missing. Give "
-            "rows that are alone in their cluster a label of their own."
+            f"all rows are in one cluster, {labels[0]!r:.60}, and one cluster does not show how "
+            "clusters differ. Give two or more, best some thirty; or leave clusters out."
         )
-    return np.unique(labels, return_inverse=True)[1]
+    return found
 
 
-def _is_gone(label: object) -> bool:
-    return label is None or (isinstance(label, float) and np.isnan(label))
+def _is_missing(label: Any) -> bool:
+    """None, NaN, or what dataframes have for them."""
+    absent = label is None or type(label).__name__ in ("NAType", "NaTType")
+    return absent or (isinstance(label, float) and math.isnan(label))

@@ -76,10 +76,10 @@ def summarise(
 ) -> Summary:
     """The summary in parts; ``source`` and ``factors`` name the data and what loads on them."""
     spread = spread_of(fit) if spread is None else spread
-    tables = tuple(_tables(fit, spread, rotation, factors))
+    tables, facts = tuple(_tables(fit, spread, rotation, factors)), _facts(fit, source)
     return Summary(
         "Multivariate normal, fitted by maximum likelihood",
-        _facts(fit, source),
+        facts,
         tables,
         fit.warnings,
         (
@@ -88,6 +88,7 @@ def summarise(
             f"{_divisor(fit)} {source_of_errors(fit, spread)}".rstrip(),
             *notes_on_errors(fit, spread, tables, rotation),
         ),
+        [name for name, _ in facts].index("Log-likelihood"),
     )
 
 

@@ -63,28 +63,40 @@ def replicates(
     >>> draws[0] == draws[1]
     True
     """
-    lock, done, last = threading.Lock(), [0], [""]
+    lock, done, failed = threading.Lock(), [0], [0]
 
     def one(own: np.random.Generator) -> list[Result]:
-        try:
-            found = [replicate(own)]
-        except (DataError, NotPositiveDefiniteError) as error:
-            found, last[0] = [], str(error)
+        found, why = _tried(replicate, own)
         with lock:
             done[0] += 1
+            failed[0] += not found
+            if (
+                failed[0] > MOST_FAILED * n_boot
+            ):  # at once: those that fail are those that take long
+                raise _too_many(failed[0], done[0], why)
             if progress is not None:
                 progress(done[0], n_boot)
         return found
 
-    found = map_reduce(one, rng.spawn(n_boot), add, threads)
-    failed = n_boot - len(found)
-    if failed > MOST_FAILED * n_boot:
-        raise DataError(
-            f"{failed} of {n_boot} bootstrap samples could not be fitted, the last one because: "
-            f"{last[0]} Give more rows, fit a smaller model, or use resample='parametric' or "
-            "method='profile'."
-        )
-    return found
+    return map_reduce(one, rng.spawn(n_boot), add, threads)
+
+
+def _tried(
+    replicate: Callable[[np.random.Generator], Result], rng: np.random.Generator
+) -> tuple[list[Result], str]:
+    """A replicate, or none and why."""
+    try:
+        return [replicate(rng)], ""
+    except (DataError, NotPositiveDefiniteError) as error:
+        return [], str(error)
+
+
+def _too_many(failed: int, done: int, why: str) -> DataError:
+    return DataError(
+        f"{failed} of the first {done} bootstrap samples could not be fitted, more than a tenth of "
+        f"all, the last one because: {why} Give more rows, fit a smaller model, or use "
+        "resample='parametric' or method='profile'."
+    )
 
 
 def draw_frequencies(weights: Array, rng: np.random.Generator) -> Array:

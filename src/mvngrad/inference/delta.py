@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from mvngrad.core.checks import as_floats
 from mvngrad.core.ops import Array
 from mvngrad.errors import DataError
 from mvngrad.inference.goodness import chi_square_tail
@@ -18,6 +20,9 @@ from mvngrad.inference.intervals import IDENTITY, Scale, wald
 from mvngrad.inference.uncertainty import SEEN, STEP, Moves, Uncertainty, difference
 
 Function = Callable[[Array, Array], Any]
+
+CONSTANT = 1e-12  # of f: an error that differences of fourth order make up by rounding
+FOLLOWS = 1e-3  # of a hypothesis, off what f can be: more than f bends on the way there
 
 
 class Delta(NamedTuple):
@@ -73,28 +78,54 @@ def wald_test(found: Delta, value: Any) -> WaldTest:
     Raises
     ------
     DataError
-        If there is no standard error, or a part of f that does not vary is not what it should be.
+        If the data do not tell f, or f cannot be value: where an entry is a constant, or follows
+        from others, and the values given contradict that.
     """
-    gap = (found.value - np.asarray(value, dtype=np.float64)).ravel()
+    gap = _gap(found.value, value).ravel()
     V, sizes = found.covariance, np.sqrt(np.diagonal(found.covariance))
     if not np.isfinite(V).all():
         raise DataError(
-            "what is tested has no standard error, NaN: the data do not tell it, or the fit has "
-            "not converged."
+            "the data do not tell all that is tested: its standard error is NaN. Leave out what "
+            "has none: see fit.delta(f).error."
         )
-    units = np.where(sizes > 0.0, sizes, 1.0)
-    values, vectors = np.linalg.eigh(V / np.multiply.outer(units, units))
-    free = values > 1e-9 * max(values[-1], 1e-300)
+    moves = sizes > CONSTANT * np.abs(found.value.ravel())
+    _require_kept(found.value.ravel(), gap, moves)
+    gap, units = gap[moves], sizes[moves]
+    values, vectors = np.linalg.eigh(V[np.ix_(moves, moves)] / np.multiply.outer(units, units))
+    free = values > 1e-9 * values.max(initial=1e-300)
     along = vectors.T @ (gap / units)
-    if (np.abs(along[~free]) > SEEN).any():
+    if np.linalg.norm(along[~free]) > FOLLOWS * np.linalg.norm(along):
         raise DataError(
-            "the hypothesis cannot hold in this model: f, or a combination of its entries, is the "
-            "same for all of its parameters, and not the value tested. Leave out what is known, "
-            "and what follows from the other entries."
+            f"the {len(gap)} entries of the function move in {int(free.sum())} ways only, and all "
+            "of them cannot have the values given. Leave out those that follow from others; "
+            "errors by few clusters tell no more entries than there are clusters, less one."
         )
     z = along[free] / np.sqrt(values[free])
     statistic, df = float(z @ z), int(free.sum())
     return WaldTest(statistic, df, chi_square_tail(df, statistic))
+
+
+def _gap(found: Array, value: Any) -> Array:
+    """f̂ − value, the value one number or shaped as f."""
+    asked = as_floats(value, "value")
+    if asked.shape not in ((), found.shape) or not np.isfinite(asked).all():
+        raise DataError(
+            f"value must be a finite number, or an array shaped as the function is, "
+            f"{found.shape}; got {value!r:.60}."
+        )
+    return found - asked
+
+
+def _require_kept(value: Array, gap: Array, moves: npt.NDArray[np.bool_]) -> None:
+    """Refuse a hypothesis on what is the same whatever μ and S are, if it is another value."""
+    wrong = np.flatnonzero(~moves & (np.abs(gap) > 1e-9 * np.maximum(np.abs(value), np.abs(gap))))
+    if wrong.size:
+        k = int(wrong[0])
+        raise DataError(
+            f"entry {k} of the function, counted from 0 row by row, is {value[k]:.6g} whatever the "
+            f"data are, and cannot be {value[k] - gap[k]:.6g} ({wrong.size} such in all). Leave it "
+            "out, as the diagonal of correlations: S[np.tril_indices(len(S), -1)]."
+        )
 
 
 def _valued(f: Function, mean: Array, covariance: Array) -> Array:

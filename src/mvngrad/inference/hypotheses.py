@@ -191,7 +191,7 @@ def _tested(gain: float, df: int, n: float, m: float, correction: Correction) ->
             f"too few rows for Bartlett's correction, whose multiplier is {m:.3g}. Give more rows, "
             "or correction='none'."
         )
-    statistic = max(float(gain), 0.0) * (m if correction == "bartlett" else n)
+    statistic = max(float(gain), 0.0) * float(m if correction == "bartlett" else n)
     return Hypothesis(statistic, df, chi_square_tail(df, statistic), correction)
 
 

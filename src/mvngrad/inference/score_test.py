@@ -40,7 +40,11 @@ def score_test(null: Estimate, wider: Estimate, kind: Kind) -> ScoreTest:
         )
     df = information.rank - Information.of(Directions.of(null), kind).rank
     if df <= 0:
-        raise DataError("the larger model has no direction that the fitted one lacks.")
+        raise DataError(
+            f"the larger model, {wider.structure!r}, has no direction that the fitted one lacks: "
+            "there is nothing to test. Name a larger covariance; a known mean is tested with "
+            "mean='free'."
+        )
     z = information.root.T @ information.directions.projected(packed_gradient(wider)[None])[0]
     statistic = float(z @ z)
     return ScoreTest(statistic, df, chi_square_tail(df, statistic))

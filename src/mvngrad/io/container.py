@@ -146,7 +146,10 @@ def _require_sound_header(path: Path) -> None:
         rest = os.fstat(file.fileno()).st_size - 8
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length <= rest:
-            raise ModelFileError("it is no safetensors file, or only the beginning of one.")
+            raise ModelFileError(
+                "it is no safetensors file, or only the beginning of one. Model files are written "
+                "by fit.save, Moments.save and mvngrad fit -o."
+            )
         if length > HEADER_LIMIT:
             raise ModelFileError(
                 f"its header has {length} bytes; a model file's has {HEADER_LIMIT} at most."

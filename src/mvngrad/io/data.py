@@ -70,6 +70,8 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
     frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     names = list(frame.columns)
     if columns is not None:
+        if not columns:
+            raise DataError("columns is empty; name at least one column.")
         names = [_named(c, names) for c in columns]
         require_distinct([str(name) for name in names])
     numeric = [name for name in names if frame.schema[name].is_numeric()]
@@ -80,10 +82,10 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
             "or leave it out of columns."
         )
     if not numeric:
-        raise DataError(
-            f"the dataframe has no numeric column; it has {', '.join(map(str, names))}."
-        )
+        what = ", ".join(map(str, names)) or "no column at all"
+        raise DataError(f"the dataframe has no numeric column; it has {what}.")
     _say_left_out(left_out)
+    _say_objects([str(name) for name in names if _holds_objects(frame.get_column(name))])
     arrays = [_as_float(frame.get_column(name)) for name in numeric]
     return Table(as_rows(np.column_stack(arrays)), tuple(map(str, numeric)))
 
@@ -91,6 +93,23 @@ def _of_dataframe(data: Any, columns: Sequence[Any] | None) -> Table:
 def _say_left_out(names: Sequence[str]) -> None:
     if names:
         warn(f"left out columns without numbers: {', '.join(names)}", DataWarning)
+
+
+def _holds_objects(series: Any) -> bool:
+    """Whether values of any kind are in it, and not only null."""
+    import narwhals.stable.v1 as nw
+
+    return series.dtype == nw.Object and not series.is_null().all()
+
+
+def _say_objects(names: Sequence[str]) -> None:
+    """Numbers may hide in a column of objects, beside None for one."""
+    if names:
+        warn(
+            f"{', '.join(names)}: of dtype object, which may hold anything. If it is numbers and "
+            f"None, convert it: data[{names[0]!r}].astype(float)",
+            DataWarning,
+        )
 
 
 def _as_float(series: Any) -> npt.NDArray[np.float64]:
