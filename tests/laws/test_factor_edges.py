@@ -62,7 +62,7 @@ def holed(X):
 @pytest.mark.parametrize(
     ("fit", "words"),
     [
-        (mg.fit, "is the saturated model itself"),
+        (mg.fit, "is that of the saturated model itself"),
         (lambda X: mg.fit(X, "diagonal", prior=mg.InverseWishart(shrinkage=0.1)), "prior"),
         (lambda X: mg.fit(X, "diagonal", np.zeros(4)), "the mean is not free"),
         (lambda X: mg.fit(X[:4], "diagonal"), "4 rows of 4 columns .* too few"),

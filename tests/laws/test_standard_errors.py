@@ -397,10 +397,12 @@ def test_many_columns_about_a_known_mean(rng):
     same_errors(closed, pushed, 1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::mvngrad.ConvergenceWarning")
 def test_a_fit_that_has_not_converged_has_no_errors(rng):
     X = holed(rng, 100, 3, 0.3)
-    with pytest.warns(mg.ConvergenceWarning):
-        fit = mg.fit(X, max_iter=1)
+    fit = mg.fit(X, max_iter=1)
+    with pytest.warns(mg.ConvergenceWarning, match="those of a maximum, and NaN of this fit"):
+        fit.standard_errors()
     for kind in ("observed", "expected", "sandwich"):
         errors = fit.standard_errors(kind)
         assert np.isnan(errors.mean).all()
@@ -409,8 +411,7 @@ def test_a_fit_that_has_not_converged_has_no_errors(rng):
     assert np.isnan(fit.delta("deviations").error).all()
     with pytest.raises(mg.DataError, match="NaN"):
         fit.wald_test(lambda mean, S: mean)  # noqa: ARG005
-    with pytest.warns(mg.ConvergenceWarning):  # what is known stays so
-        known = mg.fit(X, "full", np.nanmean(X, axis=0), max_iter=1)
+    known = mg.fit(X, "full", np.nanmean(X, axis=0), max_iter=1)  # what is known stays so
     np.testing.assert_array_equal(known.standard_errors().mean, np.zeros(3))
 
 
@@ -493,3 +494,22 @@ def test_score_wald_and_likelihood_ratio_tests_agree_near_the_null(rng):
     for kind in ("expected", "observed"):
         assert null.score_test(kind=kind).statistic == pytest.approx(ratio, rel=0.05)
     assert wald.statistic == pytest.approx(ratio, rel=0.05)
+
+
+def test_a_loading_that_cannot_move_has_no_error(rng):
+    """Of two factors and a column that is one of them the other loading is 0, and stays."""
+    common = rng.standard_normal((200, 2))
+    X = common @ np.array([[1.0, 0.8, 0.7, 0.1, 0.2], [0.0, 0.1, 0.2, 0.9, 0.8]])
+    X[:, 1:] += 0.5 * rng.standard_normal((200, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mg.DataWarning)  # a Heywood case
+        errors = mg.fit(X, mg.FactorAnalytic(2)).standard_errors()
+    small = (errors.factor > 0.0) & (errors.factor < 1e-6)
+    assert not small.any()
+
+
+def test_errors_and_intervals_show_what_they_have(rng):
+    fit = mg.fit(rng.standard_normal((60, 3)))
+    assert repr(fit.standard_errors()).startswith("<StandardErrors, observed: mean [0.1")
+    assert ".covariance .deviations .correlation .factor>" in repr(fit.standard_errors())
+    assert repr(fit.conf_int(0.9)).startswith("<Intervals, wald, level 0.9: mean [[")

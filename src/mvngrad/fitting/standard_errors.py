@@ -12,7 +12,7 @@ from mvngrad.core.checks import as_rows
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root
 from mvngrad.core.patterns import Patterns
-from mvngrad.errors import DataError, DataWarning, warn
+from mvngrad.errors import ConvergenceWarning, DataError, DataWarning, warn
 from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
 from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.inference.contributions import Rows, contributions, meat
@@ -80,6 +80,10 @@ def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[Erro
     kind = kind_for(fit, kind, clusters)
     information = information_of(fit, "observed" if kind == "sandwich" else kind)
     if not fit.converged:  # at no maximum, the information says nothing of any estimate
+        warn(
+            f"standard errors are those of a maximum, and NaN of this fit: {fit.message}",
+            ConvergenceWarning,
+        )
         everything = np.eye(information.size)
         return kind, Uncertainty(information.directions, everything[:, :0], everything)
     root = information.root

@@ -69,7 +69,7 @@ def wald(estimate: Any, error: Any, level: float, scale: Scale = IDENTITY) -> Ar
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Intervals:
     """Confidence intervals by name: shapes of the estimates and 2 at the end, lower and upper.
 
@@ -84,6 +84,12 @@ class Intervals:
     errors: StandardErrors | CompleteErrors = field(repr=False)
     values: dict[str, Any] = field(repr=False)
     method: str = "wald"
+
+    def __repr__(self) -> str:
+        mean = np.array2string(self.mean, precision=4, threshold=12, edgeitems=3)
+        others = [n for n, value in self.values.items() if n != "mean" and value is not None]
+        names = " ".join(f".{name}" for name in others)
+        return f"<Intervals, {self.method}, level {self.level:g}: mean {mean}, and {names}>"
 
     def _of(self, name: str, scale: Scale = IDENTITY) -> Any:
         value, error = self.values.get(name), getattr(self.errors, name)

@@ -11,11 +11,12 @@ import numpy as np
 from mvngrad.core.ops import Array, Mask
 from mvngrad.inference.uncertainty import SEEN, TIED, Uncertainty
 
+STILL = 1e-10  # of its natural size: an error that differences of a constant have
 ErrorKind = Literal["observed", "expected", "sandwich"]
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StandardErrors:
     """Standard errors of a fit: the shapes are those of the estimates.
 
@@ -110,6 +111,13 @@ class StandardErrors:
         unit = np.eye(len(self.of.root))
         return np.maximum(np.abs(self.of.along(unit).of_mean).max(axis=0), 1e-300)
 
+    def __repr__(self) -> str:
+        factors = " .noise .factor_correlation .loadings .communalities" * self._is_loaded
+        design = " .coefficients" * (self.coefficients_like is not None)
+        mean = np.array2string(self.mean, precision=4, threshold=6, edgeitems=3)
+        names = f".covariance .deviations .correlation .factor{factors}{design}"
+        return f"<StandardErrors, {self.kind}: mean {mean}, and {names}>"
+
     @property
     def _is_loaded(self) -> bool:
         at = self.of.estimate
@@ -128,7 +136,8 @@ class StandardErrors:
             )
             for k, (size, loose) in enumerate(zip(sizes, self.of.loose, strict=True))
         ]
-        factor, noise, correlation, loadings = found
+        still = [np.where(e <= STILL * size, 0.0, e) for e, size in zip(found, sizes, strict=True)]
+        factor, noise, correlation, loadings = still
         np.fill_diagonal(correlation, 0.0)
         held = self.of.estimate.held[-len(noise) :]
         factor, loadings = (np.where(self._tied, np.nan, part) for part in (factor, loadings))

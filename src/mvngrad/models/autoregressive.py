@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from mvngrad.core.frame import Equivariance
+from mvngrad.core.frame import Equivariance, read_only
 from mvngrad.core.operators import DenseCovariance
 from mvngrad.core.ops import Array, cholesky
 from mvngrad.models.through import ThroughFactor
@@ -83,18 +84,22 @@ class AR1(ThroughFactor):
 
     def _roots(self, theta: Array) -> tuple[Array, Array, Array]:
         """W, W′ and W″; of one column 1, 0, 0."""
-        d = self.columns
-        angle = float(theta[1]) if d > 1 else 0.0
-        rho, s = np.tanh(angle), 1.0 / np.cosh(angle)
-        lag = np.subtract.outer(np.arange(d), np.arange(d))
-        k = np.maximum(lag, 0)
-        # f = ρᵏ and its derivatives in θ₁; then the columns after the first are s·f.
-        f = rho**k
-        of_one, of_two = k * rho ** np.maximum(k - 1, 0), k * (k - 1) * rho ** np.maximum(k - 2, 0)
-        f1 = of_one * s**2
-        f2 = of_two * s**4 - 2.0 * rho * of_one * s**2
-        s1, s2 = -s * rho, s * rho**2 - s**3
-        later = np.stack([s * f, s1 * f + s * f1, s2 * f + 2.0 * s1 * f1 + s * f2])
-        later[:, :, 0] = np.stack([f, f1, f2])[:, :, 0]
-        W, first, second = later * (lag >= 0)
-        return W, first, second
+        return _roots_at(self.columns, float(theta[1]) if self.columns > 1 else 0.0)
+
+
+@lru_cache(maxsize=2)
+def _roots_at(d: int, angle: float) -> tuple[Array, Array, Array]:
+    """At θ₁; kept, since factor, push and pull ask for them at one θ after the other."""
+    rho, s = np.tanh(angle), 1.0 / np.cosh(angle)
+    lag = np.subtract.outer(np.arange(d), np.arange(d))
+    k = np.maximum(lag, 0)
+    # f = ρᵏ and its derivatives in θ₁; then the columns after the first are s·f.
+    f = rho**k
+    of_one, of_two = k * rho ** np.maximum(k - 1, 0), k * (k - 1) * rho ** np.maximum(k - 2, 0)
+    f1 = of_one * s**2
+    f2 = of_two * s**4 - 2.0 * rho * of_one * s**2
+    s1, s2 = -s * rho, s * rho**2 - s**3
+    later = np.stack([s * f, s1 * f + s * f1, s2 * f + 2.0 * s1 * f1 + s * f2])
+    later[:, :, 0] = np.stack([f, f1, f2])[:, :, 0]
+    W, first, second = later * (lag >= 0)
+    return read_only(W), read_only(first), read_only(second)
