@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 import mvngrad as mg
@@ -122,6 +124,16 @@ def test_model_files_keep_coefficients(kind, X, Z, tmp_path):
     np.testing.assert_array_equal(loaded.predict(design), fit.predict(design))
     with pytest.raises(DataError, match="the coefficients are for"):
         loaded.predict(np.ones((3, 7)))
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_a_dataframe_is_read_by_the_names_of_the_coefficients(X, frame):
+    Z = np.column_stack([np.ones(len(X)), np.arange(len(X)) % 7.0])
+    fit = mg.fit(X, mean=mg.Linear(frame({"one": Z[:, 0], "day": Z[:, 1]})))
+    turned = frame({"other": Z[:, 1] * 9.0, "day": Z[:, 1], "one": Z[:, 0]})
+    np.testing.assert_array_equal(fit.predict(turned), fit.predict(Z))
+    with pytest.raises(mg.DataError, match="no column one; the coefficients are of one, day"):
+        fit.predict(frame({"day": Z[:, 1]}))
 
 
 def test_a_common_mean_has_nothing_to_predict(X):

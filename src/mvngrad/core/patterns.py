@@ -17,7 +17,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,9 @@ from mvngrad.core.grouping import Groups, grouped, merged, starts_of
 from mvngrad.core.kept import Kept, PatternMoments, pattern_moments
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
-from mvngrad.core.sorting import Mask, distinct_in_order
+from mvngrad.core.sorting import Group, Mask, distinct_in_order, of_one_size
 from mvngrad.core.threads import calm_blas, default_threads, map_reduce
 from mvngrad.errors import DataError
-
-if TYPE_CHECKING:
-    from mvngrad.core.projections import Group
 
 CHUNK_ELEMENTS = 2**22  # 32 MB of float64: sorted, and merged with the next, as one
 CHUNK = 2**17  # numbers in rows that are worked on together: they stay in a second-level cache
@@ -125,9 +122,7 @@ class Patterns:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Patterns of one size together, for sums that go by rows."""
-        from mvngrad.core.projections import groups_of
-
-        return groups_of(self)
+        return of_one_size(self.observed, np.diff(self.starts))
 
     @cached_property
     def chunks(self) -> list[tuple[int, int]]:

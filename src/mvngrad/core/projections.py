@@ -12,44 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import numpy as np
-import numpy.typing as npt
 
 from mvngrad.core.marginal import Sums
 from mvngrad.core.ops import Array
 from mvngrad.core.patterns import Patterns
+from mvngrad.core.sorting import Group
 
 BLOCK = 2**18  # numbers in the matrices of a block of rows: 2 MB
-
-Index = npt.NDArray[np.int64]
-
-
-class Group(NamedTuple):
-    """Patterns that observe equally many entries, and their rows.
-
-    patterns (p,)    which they are        entries (p, k)    what they observe
-    rows     (m,)    their rows            which   (m,)      the pattern of each row, from 0 … p−1
-    """
-
-    patterns: Index
-    entries: Index
-    rows: Index
-    which: Index
-
-
-def groups_of(patterns: Patterns) -> tuple[Group, ...]:
-    """All patterns, those of one size together."""
-    sizes, counts = patterns.observed.sum(axis=1), np.diff(patterns.starts)
-    row_patterns = np.repeat(np.arange(len(counts)), counts)
-    found = []
-    for k in np.unique(sizes):
-        those = np.flatnonzero(sizes == k)
-        rows = np.flatnonzero(sizes[row_patterns] == k)
-        entries = np.nonzero(patterns.observed[those])[1].reshape(len(those), k)
-        found.append(Group(those, entries, rows, np.searchsorted(those, row_patterns[rows])))
-    return tuple(found)
 
 
 @final

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -62,3 +64,29 @@ def _order(keys: Keys) -> Index:
         tagged = np.sort((keys[:, 0]) | np.arange(n, dtype=np.uint64))
         return (tagged & ((np.uint64(1) << room) - np.uint64(1))).astype(np.int64)
     return np.lexsort(keys.T[::-1])
+
+
+class Group(NamedTuple):
+    """Patterns that observe equally many entries, and their rows.
+
+    patterns (p,)    which they are        entries (p, k)    what they observe
+    rows     (m,)    their rows            which   (m,)      the pattern of each row, from 0 … p−1
+    """
+
+    patterns: Index
+    entries: Index
+    rows: Index
+    which: Index
+
+
+def of_one_size(observed: Mask, counts: Index) -> tuple[Group, ...]:
+    """Patterns (p, d) with so many rows each, one after the other: those of one size together."""
+    sizes = observed.sum(axis=1)
+    row_patterns = np.repeat(np.arange(len(counts)), counts)
+    found = []
+    for k in np.unique(sizes):
+        those = np.flatnonzero(sizes == k)
+        rows = np.flatnonzero(sizes[row_patterns] == k)
+        entries = np.nonzero(observed[those])[1].reshape(len(those), k)
+        found.append(Group(those, entries, rows, np.searchsorted(those, row_patterns[rows])))
+    return tuple(found)

@@ -211,7 +211,7 @@ class Fit(Inferred):
         """Z as designs that the coefficients of this fit are for."""
         from mvngrad.models.linear import linear_like
 
-        return linear_like(Z, self.coefficients, len(self.columns))
+        return linear_like(Z, self.coefficients, len(self.columns), self.design_names)
 
     @property
     def distribution(self) -> MultivariateNormal:

@@ -143,7 +143,7 @@ def _corrected(
         return likelihood_ratio(fit.loglik, loglik, plain.df, n=fit.weight, d=d, n_factors=k)
     if model is None:
         raise NeedsRowsError("a scaled statistic needs the rows of the data: fit them anew.")
-    return scaled_test(fit, plain, model, correction)
+    return scaled_test(fit, plain, model.mean, model.covariance, correction)
 
 
 def _all(d: int) -> int:

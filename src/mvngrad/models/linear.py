@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 
 from mvngrad.core.checks import as_floats
 from mvngrad.core.ops import Array
-from mvngrad.errors import DataError
+from mvngrad.errors import DataError, listed
 from mvngrad.models.means import FreeMean, LinearMean, Row
 
 Index = npt.NDArray[np.int64]
@@ -185,10 +185,12 @@ class Linear:
         return f"Linear({shapes if self.per_column else shapes[0]})"
 
 
-def linear_like(Z: Any, coefficients: Any, d: int) -> Linear:
-    """Z as designs of the kind that the coefficients are for."""
+def linear_like(Z: Any, coefficients: Any, d: int, names: Sequence[tuple[str, ...]] = ()) -> Linear:
+    """Z as designs of the kind that the coefficients are for; of a dataframe by their names."""
     if coefficients is None:
         raise DataError("this fit has one mean for all rows, fit.mean; it has no design.")
+    if len(names) == 1 and not isinstance(Z, Linear):
+        Z = _by_name(Z, names[0])
     linear = Z if isinstance(Z, Linear) else Linear(Z)
     per_column = isinstance(coefficients, list)
     sizes = [len(beta) for beta in coefficients] if per_column else [len(coefficients)]
@@ -200,6 +202,22 @@ def linear_like(Z: Any, coefficients: Any, d: int) -> Linear:
         raise DataError(f"the coefficients are for {wanted}; got {linear!r}.")
     linear.require_shape(linear.n, d)
     return linear
+
+
+def _by_name(Z: Any, names: tuple[str, ...]) -> Any:
+    """The columns of a dataframe that coefficients are of; whatever else as it is."""
+    own = getattr(Z, "columns", None)
+    if own is None or names == tuple(f"z{k + 1}" for k in range(len(names))):
+        return Z
+    labels = {str(label): label for label in own}
+    lost = [name for name in names if name not in labels]
+    if lost:
+        raise DataError(
+            f"the design has no column {listed(lost)}; the coefficients are of {listed(names)}. "
+            "Give the design itself, an intercept and categories in columns of their own, under "
+            "these names or as an array."
+        )
+    return Z[[labels[name] for name in names]]
 
 
 def predicted(linear: Linear, coefficients: Any) -> Array:
