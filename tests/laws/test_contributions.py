@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mvngrad as mg
@@ -94,3 +95,16 @@ def test_with_a_prior_the_rows_are_still_the_rows(rng):
     X[:] = X[::-1] + 1.0
     with pytest.raises(mg.DataError, match="no longer those"):
         fit.standard_errors("sandwich")
+
+
+def test_other_rows_go_by_the_names_of_the_columns(rng):
+    frame = pd.DataFrame(
+        rng.standard_normal((60, 4)) + rng.standard_normal((60, 1)), None, [*"abcd"]
+    )
+    fit = mg.fit(frame, mg.FactorAnalytic(1))
+    turned = frame[["d", "b", "a", "c"]].assign(more=1.0)
+    np.testing.assert_array_equal(fit.score_contributions(turned), fit.score_contributions(frame))
+    scores = fit.factors.scores(frame.to_numpy())
+    np.testing.assert_array_equal(fit.factors.scores(turned), scores)
+    with pytest.raises(mg.DataError, match="no column 'a'"):
+        fit.factors.scores(frame[["b", "c", "d"]])

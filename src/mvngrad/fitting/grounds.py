@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mvngrad.core.checks import as_weights
 from mvngrad.core.frame import AffineFrame
@@ -158,3 +159,10 @@ def with_design(fit: Estimates, X: Any, linear: Linear | None) -> Rows:
         return Rows(X)
     linear.require_shape(*X.shape)
     return Rows(X, None, linear.joint() @ np.linalg.pinv(regressed.regression.basis))
+
+
+def rows_named(fit: Estimates, X: Any) -> NDArray[Any]:
+    """The columns of the fit in other data, by name where these have names."""
+    if hasattr(X, "columns") or isinstance(X, str) or hasattr(X, "__fspath__"):
+        return as_table(X, fit.columns).rows
+    return as_table(X).rows

@@ -12,9 +12,9 @@ from mvngrad.core.grouping import Rows
 from mvngrad.core.ops import Array
 from mvngrad.distribution import MultivariateNormal
 from mvngrad.errors import DataError, NotPositiveDefiniteError
+from mvngrad.fitting.grounds import rows_named
 from mvngrad.fitting.refit import refitted
 from mvngrad.inference.proper import Imputer, impute_properly
-from mvngrad.io.data import as_table
 from mvngrad.models.linear import Linear, predicted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def impute(
     fit: Fit, X: Any, draws: int | None, *, design: Any, proper: bool, weights: Any, rng: Any
 ) -> Array:
     """``Fit.impute``."""
-    rows = _rows_for(fit, X)
+    rows = rows_named(fit, X)
     linear = _design_for(fit, design, rows)
     if not proper:
         return _imputer(fit, linear).impute(rows, draws=draws, rng=rng)
@@ -47,13 +47,6 @@ def impute(
             f"proper=True refits the model to bootstrap samples of the {len(rows)} rows given, and "
             f"they are too few for it ({error}). Give the data of the fit, or leave proper out."
         ) from error
-
-
-def _rows_for(fit: Fit, X: Any) -> Rows:
-    """The columns of the fit, by name where the data have names."""
-    if hasattr(X, "columns") or isinstance(X, str) or hasattr(X, "__fspath__"):
-        return as_table(X, fit.columns).rows
-    return as_table(X).rows
 
 
 def _design_for(fit: Fit, design: Any, rows: Rows) -> Linear | None:

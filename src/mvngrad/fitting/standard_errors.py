@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
-from mvngrad.core.checks import as_rows
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import ConvergenceWarning, DataError, DataWarning, warn
-from mvngrad.fitting.grounds import estimate_of, rows_of, with_design
+from mvngrad.fitting.grounds import estimate_of, rows_named, rows_of, with_design
 from mvngrad.inference.complete_errors import CompleteErrors
 from mvngrad.inference.contributions import Rows, contributions, meat
 from mvngrad.inference.delta import READY, Delta, Function, delta
@@ -149,7 +148,7 @@ def scores_of(fit: Inferred, data: Any, design: Any) -> Array:
         rows = rows_of(fit)
     else:
         linear = None if fit.coefficients is None else fit.as_linear(design)
-        rows = with_design(fit, as_rows(data), linear)
+        rows = with_design(fit, rows_named(fit, data), linear)
     return contributions(estimate_of(fit), rows)
 
 

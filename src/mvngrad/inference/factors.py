@@ -24,6 +24,7 @@ from mvngrad.errors import DataError
 from mvngrad.inference.loadings import as_loadings, correlation_root
 from mvngrad.inference.rotation import Method, rotate
 from mvngrad.inference.scores import Joint, bartlett, regression
+from mvngrad.io.data import as_table
 from mvngrad.io.table import as_names, default_names
 
 ScoreMethod = Literal["regression", "bartlett"]
@@ -221,11 +222,16 @@ class Factors:
         """
         if method not in ("regression", "bartlett"):
             raise DataError(f"method must be 'regression' or 'bartlett'; got {method!r:.60}.")
-        rows, single = as_points(X, len(self.mean))
+        rows, single = as_points(self._named(X), len(self.mean))
         require_no_infinity(rows, columns=self.columns)
         joint = Joint(self.mean, self._common, self.noise, self._root)
         scores = regression(joint, rows) if method == "regression" else bartlett(joint, rows)
         return scores[0] if single else scores
+
+    def _named(self, X: Any) -> Any:
+        """The columns of a dataframe by name, if they have names here; whatever else as it is."""
+        by_name = hasattr(X, "columns") and self.columns != default_names(len(self.mean))
+        return as_table(X, self.columns).rows if by_name else X
 
     def residual_correlation(self, S: Any) -> Array:
         """corr(S) − corr(ΛΦΛᵀ + Ψ) (d, d): what of the correlations the factors do not explain.
