@@ -90,6 +90,12 @@ def test_import_of_the_package_loads_numpy_at_most():
     assert run("import sys, mvngrad; print('numpy.random' in sys.modules)") == "False"
 
 
+def test_a_summary_loads_no_optimiser():
+    fit = "mg.fit(np.random.default_rng(0).normal(size=(50, 3)))"
+    show = f"import sys, numpy as np, mvngrad as mg; str({fit}.summary())"
+    assert run(f"{show}; print('scipy.optimize' in sys.modules)") == "False"
+
+
 def test_use_in_memory_needs_no_reader_of_files():
     code = (
         "import numpy as np, mvngrad as mg\nmg.fit(np.random.default_rng(0).normal(size=(50, 3)))"

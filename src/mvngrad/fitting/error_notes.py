@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mvngrad.fitting.estimate_tables import EDGE, MOST_COEFFICIENTS, UNTOLD
 from mvngrad.fitting.listing import coefficients
 from mvngrad.fitting.plaintext import PlainTable
 from mvngrad.fitting.spread import Spread
-from mvngrad.inference.bootstrap import BootstrapIntervals
-from mvngrad.inference.profile import ProfileIntervals
 
 if TYPE_CHECKING:
     from mvngrad.fitting.result import Fit
+    from mvngrad.inference.bootstrap import BootstrapIntervals
 
 WAYS = {
     "observed": "from the observed information",
@@ -34,13 +33,14 @@ def source_of_errors(fit: Fit, spread: Spread) -> str:
 
 def _of_intervals(spread: Spread) -> str:
     """How intervals were made, if not from the errors."""
-    match spread.intervals:
-        case ProfileIntervals():
-            return " Intervals are from the profile of the likelihood."
-        case BootstrapIntervals(n_boot=n, failed=failed):
-            lost = f", {failed} of which failed" * bool(failed)
-            return f" Intervals are percentiles of {n} bootstrap refits{lost}."
-    return ""
+    found = spread.intervals
+    if found is None or found.method == "wald":
+        return ""
+    if found.method == "profile":
+        return " Intervals are from the profile of the likelihood."
+    refits = cast("BootstrapIntervals", found)
+    lost = f", {refits.failed} of which failed" * bool(refits.failed)
+    return f" Intervals are percentiles of {refits.n_boot} bootstrap refits{lost}."
 
 
 def notes_on_errors(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from mvngrad.errors import DataError
-from mvngrad.fitting.bootstrap import Asked, bootstrap_of
 from mvngrad.fitting.standard_errors import pushed_errors, standard_errors_of
-from mvngrad.inference.bootstrap import BootstrapIntervals
 from mvngrad.inference.intervals import Intervals, as_level
-from mvngrad.inference.profile import ProfileIntervals
 
 if TYPE_CHECKING:
     from mvngrad.fitting.inferred import Inferred
+    from mvngrad.inference.bootstrap import BootstrapIntervals
+    from mvngrad.inference.profile import ProfileIntervals
+
+    AnyIntervals: TypeAlias = Intervals | ProfileIntervals | BootstrapIntervals
 
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
-AnyIntervals: TypeAlias = Intervals | ProfileIntervals | BootstrapIntervals
 
 
 def intervals_of(
@@ -31,7 +31,9 @@ def intervals_of(
         raise DataError(
             f"kind={kind!r:.60} is of standard errors, which method={method!r} does without."
         )
-    if method == "bootstrap":
+    if method == "bootstrap":  # it and the profile load optimisers, which Wald's do without
+        from mvngrad.fitting.bootstrap import Asked, bootstrap_of
+
         return bootstrap_of(fit, level, Asked(clusters=clusters, **asked))
     if clusters is not None:
         raise DataError(
@@ -39,6 +41,8 @@ def intervals_of(
             "kind='sandwich'."
         )
     fit.require_frequencies("a profile of the likelihood")
+    from mvngrad.inference.profile import ProfileIntervals
+
     errors = pushed_errors(fit, "observed", None)
     return ProfileIntervals(level, errors, estimates(fit), fit.columns)
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, final
 
 from mvngrad.core.patterns import Patterns
 from mvngrad.errors import DataError, NeedsRowsError
-from mvngrad.fitting.intervals import AnyIntervals, wald_intervals_of
+from mvngrad.fitting.intervals import wald_intervals_of
 from mvngrad.fitting.standard_errors import closed_errors, kind_for
 from mvngrad.inference.intervals import as_level
 
 if TYPE_CHECKING:
+    from mvngrad.fitting.intervals import AnyIntervals
     from mvngrad.fitting.result import Fit
     from mvngrad.inference.complete_errors import CompleteErrors
     from mvngrad.inference.standard_errors import ErrorKind, StandardErrors
