@@ -120,7 +120,8 @@ def test_import_changes_no_global_state():
 
 
 def test_use_changes_no_global_state():
-    first = "import scipy.optimize, scipy.special"  # which add warning filters of their own
+    # These add warning filters, and a variable of the environment, of their own.
+    first = "import scipy.optimize, scipy.special, threadpoolctl"
     run(UNCHANGED.format(first=first, then=USE))
 
 
