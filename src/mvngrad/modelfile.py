@@ -175,7 +175,7 @@ def _read_fit(path: PathLike, structures: Structures = ()) -> Fit:
             trace=_trace(file, record.texts("trace")),
             warnings=record.texts("warnings"),
             given_params=_params(file, structure),
-            fingerprint=fingerprint_in(record, file, plain["weight"], plain["n_obs"], d),
+            given_fingerprint=fingerprint_in(record, file, plain["weight"], plain["n_obs"], d),
             **plain,
         )
         record.require_all_read()

@@ -19,11 +19,11 @@ from mvngrad.fitting.convergence import Status, Step, Trace
 from mvngrad.models.structure import Structure
 
 # Stay behind: a loaded fit has no rows to report on, and nothing to refit with.
-OF_THE_ROWS = {"pattern_means", "refit_priors", "grounds"}
+OF_THE_ROWS = {"given_fingerprint", "refit_priors", "grounds"}
 FEW = 5  # iterations: what is saved need not have converged
 DERIVED = (
     *("params", "covariance", "deviations", "correlation", "loglik", "aic", "bic"),
-    *("converged", "message", "n_iter"),
+    *("converged", "message", "n_iter", "fingerprint"),
 )
 
 
@@ -220,7 +220,7 @@ def shaped_fit(fit) -> mg.Fit:
         structure=structure,
         given_params=np.array([0.5]),
         factor=structure.factor(np.array([0.5])),
-        fingerprint=None,
+        grounds=None,
     )
 
 

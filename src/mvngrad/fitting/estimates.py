@@ -60,10 +60,9 @@ class Estimates(ABC):
     saturated: float | None = None
     prior: tuple[str, ...] = ()
     factor_correlation: Array | None = None
-    pattern_means: Patterns | None = None
     refit_priors: tuple[Prior, ...] = ()
     weights_kind: str = "frequency"
-    fingerprint: Fingerprint | None = None
+    given_fingerprint: Fingerprint | None = None
     grounds: Grounds | None = field(default=None, repr=False)
     version: str = __version__
 
@@ -76,6 +75,18 @@ class Estimates(ABC):
     def sample(self) -> Moments | Patterns | None:
         """What the likelihood is of; None where the fit came from a file."""
         return None if self.grounds is None else self.grounds.sample
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint | None:
+        """Which data it is of: worked out when asked for, or as a file says."""
+        if self.given_fingerprint is not None or self.grounds is None:
+            return self.given_fingerprint
+        return self.grounds.fingerprint
+
+    @cached_property
+    def pattern_means(self) -> Patterns | None:
+        """A row for each pattern of holes; None of moments, and of a file."""
+        return None if self.grounds is None else self.grounds.pattern_means
 
     @cached_property
     def params(self) -> Array:

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mvngrad.core.fingerprint import Fingerprint
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array
-from mvngrad.core.patterns import Patterns, of_complete
+from mvngrad.core.patterns import Patterns
 from mvngrad.core.threads import at_most
 from mvngrad.errors import DataError
 from mvngrad.fitting.closed import closed_form
@@ -195,8 +194,6 @@ def fit(
             penalty,
             Source(data, given_mean, weights, missing, columns),
         ),
-        pattern_means=regressed.observed.means() if regressed else _pattern_means(data, sample),
-        fingerprint=Fingerprint.of(regressed.observed if regressed else sample),
         seconds=time.perf_counter() - began,
         warnings=said,
     )
@@ -257,10 +254,3 @@ def _means_of(mu: Array, mean: Mean, regressed: Regressed | None) -> Means:
     regression, M = regressed.regression, mu if regressed.found is None else regressed.found
     coefficients = regression.coefficients(M)
     return Means(regression.mean(M), coefficients, sum(map(np.size, coefficients)))
-
-
-def _pattern_means(data: Any, sample: Moments | Patterns) -> Patterns | None:
-    """What the report on missing values is made of, where there were rows."""
-    if isinstance(data, Moments):
-        return None
-    return sample.means() if isinstance(sample, Patterns) else of_complete(sample)

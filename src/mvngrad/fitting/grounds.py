@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvngrad.core.checks import as_weights
+from mvngrad.core.fingerprint import Fingerprint
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.moments import Moments
 from mvngrad.core.ops import Array, lower_root
-from mvngrad.core.patterns import Patterns
+from mvngrad.core.patterns import Patterns, of_complete
 from mvngrad.errors import DataError, NeedsRowsError
 from mvngrad.fitting.regression import Regressed
 from mvngrad.inference.contributions import Rows
@@ -70,6 +71,24 @@ class Grounds:
     regressed: Regressed | None = None
     penalty: Penalty | None = None
     source: Source | None = None
+
+    @property
+    def observed(self) -> Moments | Patterns:
+        """The data themselves, of regressions too."""
+        return self.sample if self.regressed is None else self.regressed.observed
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Which data they are."""
+        return Fingerprint.of(self.observed)
+
+    @property
+    def pattern_means(self) -> Patterns | None:
+        """What a report on missing values is made of, where there were rows."""
+        if self.source is None or isinstance(self.source.data, Moments):
+            return None
+        data = self.observed
+        return of_complete(data) if isinstance(data, Moments) else data.means()
 
 
 def estimate_of(fit: Estimates) -> Estimate:
