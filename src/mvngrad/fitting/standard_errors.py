@@ -77,18 +77,24 @@ def kind_for(fit: Inferred, kind: Any, clusters: Any = None) -> ErrorKind:
 def uncertainty_of(fit: Inferred, kind: Any, clusters: Any = None) -> tuple[ErrorKind, Uncertainty]:
     """A root of the covariance of the estimates, of the kind that was meant."""
     kind = kind_for(fit, kind, clusters)
+    if not fit.converged:
+        return kind, _of_no_maximum(fit)
     information = information_of(fit, "observed" if kind == "sandwich" else kind)
-    if not fit.converged:  # at no maximum, the information says nothing of any estimate
-        warn(
-            f"standard errors are those of a maximum, and NaN of this fit: {fit.message}",
-            ConvergenceWarning,
-        )
-        everything = np.eye(information.size)
-        return kind, Uncertainty(information.directions, everything[:, :0], everything)
     root = information.root
     if kind == "sandwich":
         root = information.sandwich_root(_meat(fit, information.directions, clusters))
     return kind, Uncertainty(information.directions, root, information.blind)
+
+
+def _of_no_maximum(fit: Inferred) -> Uncertainty:
+    """Nothing is told: the information says something of estimates at a maximum only."""
+    warn(
+        f"standard errors are those of a maximum, and NaN of this fit: {fit.message}",
+        ConvergenceWarning,
+    )
+    directions = Directions.of(estimate_of(fit))
+    everything = np.eye(sum(directions.sizes))
+    return Uncertainty(directions, everything[:, :0], everything)
 
 
 def require_converged(fit: Inferred, what: str) -> None:
