@@ -35,7 +35,6 @@ def require_errors_possible(request: FitRequest) -> None:
         raise Failure("--weights-kind is for --weights COLUMN.", USAGE)
     if request.clusters is not None and request.se not in (None, "sandwich"):
         raise Failure(f"--clusters is for --se sandwich; leave --se {request.se} out.", USAGE)
-
     if request.n_boot is not None and request.ci != "bootstrap":
         raise Failure("--n-boot is for --ci bootstrap.", USAGE)
     if request.ci != "wald" and request.se == "none":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import pairwise
 from typing import Any, final
 
@@ -13,6 +12,7 @@ import numpy as np
 from mvngrad.core.ops import Array
 from mvngrad.errors import ConvergenceWarning, DataError, DataWarning, listed, warn
 from mvngrad.fitting.comparable import differing, require_comparable
+from mvngrad.fitting.listing import pandas
 from mvngrad.fitting.nested import Nested, nested
 from mvngrad.fitting.plaintext import PlainTable, Summary, as_text, short_names
 from mvngrad.fitting.result import Fit
@@ -70,11 +70,7 @@ class Comparison:
         ImportError
             If pandas is not installed.
         """
-        try:
-            pd = import_module("pandas")
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas") from error
-        return pd.DataFrame(self.rows, columns=list(ComparedModel._fields)).set_index("name")
+        return pandas().DataFrame(self.rows, columns=list(ComparedModel._fields)).set_index("name")
 
     def __str__(self) -> str:
         return as_text(self.summary()).rstrip("\n")

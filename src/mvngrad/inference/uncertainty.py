@@ -75,16 +75,6 @@ class Uncertainty:
         lost = np.abs(push(self.untold)).max(axis=0) > SEEN * sizes
         return np.where(lost, np.nan, found)
 
-    def covariance(self, push: Callable[[Moves], Array]) -> Array:
-        """Covariance of f (k,): products instead of squares; NaN of entries that are not told."""
-        J = push(self.spread)
-        found = J.T @ J
-        if self.blind.shape[1]:
-            blind = np.abs(push(self.untold)).max(axis=0)
-            lost = blind > SEEN * np.maximum(np.sqrt(np.diagonal(found)), 1e-300)
-            found[lost] = found[:, lost] = np.nan
-        return found
-
     @cached_property
     def of_params(self) -> Array:
         """Covariance of (β̂, θ̂) (q, q); NaN where rotations, an edge or the data leave it open."""
