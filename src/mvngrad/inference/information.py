@@ -38,10 +38,11 @@ class Information:
     core: Array
 
     @classmethod
-    def of(cls, directions: Directions, kind: Kind) -> Information:
-        """From all second derivatives in (μ, S), and the bend of the model."""
+    def of(cls, directions: Directions, kind: Kind, M: Array | None = None) -> Information:
+        """From M, all second derivatives in (μ, S), made here by default; and the bend of S(θ)."""
         expected = kind == "expected"
-        H = directions.along(directions.estimate.matrix(expected=expected))
+        M = directions.estimate.matrix(expected=expected) if M is None else M
+        H = directions.along(M)
         H += directions.ridge_alone() if expected else directions.bend()
         return cls(kind, directions, H)
 

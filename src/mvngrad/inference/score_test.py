@@ -32,13 +32,14 @@ class ScoreTest(NamedTuple):
 
 def score_test(null: Estimate, wider: Estimate, kind: Kind) -> ScoreTest:
     """Of ``null`` within ``wider``, both at the same (μ, S)."""
-    information = Information.of(Directions.of(wider), kind)
+    M = wider.matrix(expected=kind == "expected")  # of the same data at the same (μ, S)
+    information = Information.of(Directions.of(wider), kind, M)
     if information.rank < information.size and information.eigenvalues.min() < -BLIND:
         raise DataError(
             "the data are so far from the fitted model that J bends down along some direction of "
             "the larger one, whose observed information is then no metric: use kind='expected'."
         )
-    df = information.rank - Information.of(Directions.of(null), kind).rank
+    df = information.rank - Information.of(Directions.of(null), kind, M).rank
     if df <= 0:
         raise DataError(
             f"the larger model, {wider.structure!r}, has no direction that the fitted one lacks: "
