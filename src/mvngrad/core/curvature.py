@@ -21,6 +21,7 @@ import numpy as np
 
 from mvngrad.core.expected import SHARED, blocks_of, seen_whitened, summed, work_of
 from mvngrad.core.grouping import KERNEL_WORK
+from mvngrad.core.kernels import loops
 from mvngrad.core.marginal import Marginal
 from mvngrad.core.ops import Array, solve_lower
 from mvngrad.core.patterns import Patterns
@@ -62,7 +63,7 @@ def curvature_at(data: Patterns, mu: Array, L: Array) -> Product:
     From S and S⁻¹ while these keep the digits, else by rows: errors go with ε√cond(S).
     """
     plain = is_plain(data, L)
-    if plain and work_of(data) >= KERNEL_WORK and (kernel := _kernel()) is not None:
+    if plain and work_of(data) >= KERNEL_WORK and (kernel := loops("curvature")) is not None:
         return _compiled(kernel, data, mu, L)
     if data.d <= WHOLE:
         return whole(data, mu, L, plain=plain).product()
@@ -121,14 +122,6 @@ def _compiled(kernel: Any, data: Patterns, mu: Array, L: Array) -> Product:
         ).of_gradients
 
     return product
-
-
-def _kernel() -> Any:
-    try:
-        from mvngrad.core.kernels import curvature
-    except ImportError:  # no compiler here: the specification serves
-        return None
-    return curvature
 
 
 def marginal_change(data: Patterns, mu: Array, L: Array, delta: Array, E: Array) -> Change:

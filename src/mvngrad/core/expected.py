@@ -24,6 +24,7 @@ import numpy as np
 
 from mvngrad.core.grouping import KERNEL_WORK, work
 from mvngrad.core.kept import PatternMoments
+from mvngrad.core.kernels import loops
 from mvngrad.core.likelihood import LOG_2PI, Evaluation, evaluate_about
 from mvngrad.core.marginal import Sums, marginal_sums
 from mvngrad.core.operators import IdentityCovariance
@@ -75,7 +76,7 @@ def _made(data: Patterns, mu: Array, L: Array) -> tuple[Sums, Made | None]:
         return diagonal_sums(data, mu, s), None
     accurate = condition_estimate(L) > SAFE * data.d
     work = ONE_BY_ONE * len(data.counts) if accurate else work_of(data)
-    if work >= KERNEL_WORK and (kernel := _kernel()) is not None:
+    if work >= KERNEL_WORK and (kernel := loops("expected")) is not None:
         if accurate or data.d > FEW or len(data.chunks) > 1:
             return _kernel_sums(kernel, data, mu, L, accurate), None
         return _of_one_chunk(kernel, data, mu, L)
@@ -199,14 +200,6 @@ def precisions(S: Array, pairs: Mask) -> tuple[Array, Array]:
 
 
 # Compiled
-
-
-def _kernel() -> Any:
-    try:
-        from mvngrad.core.kernels import expected
-    except ImportError:  # no compiler here: the specification serves
-        return None
-    return expected
 
 
 def _kernel_sums(kernel: Any, data: Patterns, mu: Array, L: Array, accurate: bool) -> Sums:

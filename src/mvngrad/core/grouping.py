@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mvngrad.core.checks import require_no_infinity
 from mvngrad.core.frame import AffineFrame
 from mvngrad.core.kept import SAFE_PIVOT, Kept, same_moments
+from mvngrad.core.kernels import loops
 from mvngrad.core.ops import Array
 from mvngrad.core.sorting import Index, Mask, in_order, keys_of
 
@@ -76,7 +77,7 @@ def _gathered(
     kept = Kept(np.empty((total, d)), np.ones(total), np.ones(total))
     fewer, block = sizes < np.diff(begins), max(BLOCK // d, 1)
     pays = work(d, total, len(sizes)) >= KERNEL_WORK and _has_reciprocals(frame.root)
-    if pays and (kernel := _kernel()) is not None:
+    if pays and (kernel := loops("merging")) is not None:
         fewer = _put_compiled(kernel, kept, X, w, frame, observed, rows, sizes)
     else:
         source, places = _split(order, np.diff(begins), sizes, ~fewer)
@@ -121,14 +122,6 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def work(d: int, rows: int, patterns: int) -> float:
     """Multiply-adds of an evaluation of so many kept rows, about: a function of shape alone."""
     return float(d**2 * (rows + d * patterns))
-
-
-def _kernel() -> Any:
-    try:
-        from mvngrad.core.kernels import merging
-    except ImportError:  # no compiler here: the specification serves
-        return None
-    return merging
 
 
 def _split(order: Index, counts: Index, sizes: Index, chosen: Mask) -> tuple[Index, Index]:

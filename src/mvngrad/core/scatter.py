@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mvngrad.core.kernels import loops
 from mvngrad.core.ops import mirrored
 
 Floats = npt.NDArray[np.float64]
@@ -89,7 +89,7 @@ def chunk_sums(
     so the last bits, depend on `work` and on shapes only.
     """
     n, d = X.shape
-    kernel = _kernel() if (n * d * d if work is None else work) >= KERNEL_WORK else None
+    kernel = loops("scatter") if (n * d * d if work is None else work) >= KERNEL_WORK else None
     with np.errstate(invalid="ignore", over="ignore"):
         if kernel is None:
             return block_sums(X, shift, weights, root)
@@ -160,14 +160,6 @@ def _add_square(Z: Floats, scatter: Floats) -> Floats:
     from scipy.linalg.blas import dsyrk
 
     return dsyrk(1.0, Z.T, beta=1.0, c=scatter, lower=True, overwrite_c=True)
-
-
-def _kernel() -> ModuleType | None:
-    try:
-        from mvngrad.core.kernels import scatter
-    except ImportError:  # no compiler here: the specification serves
-        return None
-    return scatter
 
 
 def _kernel_sums(

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mvngrad.core.expected import FEW, SHARED, Block, Made, seen_whitened, work_of
 from mvngrad.core.frame import read_only
 from mvngrad.core.grouping import KERNEL_WORK
+from mvngrad.core.kernels import loops
 from mvngrad.core.marginal import Sums
 from mvngrad.core.ops import Array, condition_estimate, solve_lower
 from mvngrad.core.patterns import Patterns
@@ -183,17 +184,9 @@ def whole_at(data: Patterns, mu: Array, L: Array, made: Made | None = None) -> W
         return whole(data, mu, L, plain=False)
     if made is not None and isinstance(made.of, Block):
         return whole_of(Seen.of(made.of, made.mu, made.L))
-    if work_of(data) >= KERNEL_WORK and (kernel := _tensors()) is not None:
+    if work_of(data) >= KERNEL_WORK and (kernel := loops("tensors")) is not None:
         if made is None:
             return compiled_whole(kernel, data, mu, L)
         W, (bounds,) = solve_lower(made.L, np.eye(data.d)), data.chunks
         return _of_tensors(data.weight, W, made.sums, *kernel.of_filled(data, made.of, bounds))
     return whole(data, mu, L)
-
-
-def _tensors() -> Any:
-    try:
-        from mvngrad.core.kernels import tensors
-    except ImportError:  # no compiler here: the specification serves
-        return None
-    return tensors

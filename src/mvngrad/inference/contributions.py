@@ -5,9 +5,10 @@ In packed tangents whitened by L (``core.information``), with L_oᵀ = QR, e = Q
 
     s = (e ζᵀ, ½(eeᵀ − Π))            ζ = 1 for a common mean
 
-along the tangents A of parameters sᵀA, and Σ w sᵀA = 0 at the estimate. Their second moments are
-the meat of the sandwich H⁻¹BH⁻¹, valid whatever the distribution of the rows (Huber 1967; White
-1982):
+the formula of ``core.likelihood`` for one row, −½(I − K) at the scatter K = eeᵀ + I − Π expected of
+it, for many at a time. Along the tangents A of parameters it is sᵀA, and Σ w sᵀA = 0 at the
+estimate. Their second moments are the meat of the sandwich H⁻¹BH⁻¹, valid whatever the distribution
+of the rows (Huber 1967; White 1982):
 
     B = Σ w ssᵀ       weights that count rows that are alike
     B = Σ w² ssᵀ      weights by which rows were sampled
